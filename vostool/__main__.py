@@ -1,0 +1,5 @@
+"""``python -m vostool`` is ``vostool``."""
+
+from vostool.cli import run
+
+run()

@@ -1,0 +1,124 @@
+"""The adapter file: HDF5 with W, λ, the samples of every round, and where all this came from."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from vostool.adapter.presets import Preset
+from vostool.adapter.ridge import DoubleArray, Moments
+from vostool.adapter.sampling import Samples
+from vostool.errors import AdapterError
+
+FORMAT = "vostool adapter 1"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What an adapter was fitted on.
+
+    Attributes:
+        clip: the clip's name in its store.
+        stage: the features it reads, ``backbone`` or ``context``.
+        stage_key: the key of that stage's stamp.
+        made_from: what that stage was made from, in the stamp's words.
+        size: (H, W) of the clip.
+        scribbles: the scribble files, a round each.
+        seed: of the random choice of negatives.
+        version: vostool's, that wrote the file.
+    """
+
+    clip: str
+    stage: str
+    stage_key: str
+    made_from: dict[str, Any]
+    size: tuple[int, int]
+    scribbles: tuple[str, ...]
+    seed: int
+    version: str
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A classifier of one clip's objects, and all that the next round needs.
+
+    Attributes:
+        W: (C, K + 1) float64, a column a class, background first.
+        moments: the sums that W was solved from; ``moments.object_ids`` names W's columns.
+        samples: the labelled pixels of every round.
+        preset: how it was fitted, λ among it.
+        provenance: what it was fitted on.
+    """
+
+    W: DoubleArray
+    moments: Moments
+    samples: Samples
+    preset: Preset
+    provenance: Provenance
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The id of each column of W."""
+        return self.moments.object_ids
+
+
+def write_adapter(file: Path, adapter: Adapter) -> None:
+    """Write an adapter; the file appears, or is replaced, in one step.
+
+    Raises:
+        AdapterError: the folder cannot be written to.
+    """
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        with h5py.File(aside, "w") as h5:
+            h5.attrs["format"] = FORMAT
+            h5.attrs["preset"] = json.dumps(asdict(adapter.preset))
+            h5.attrs["lambda"] = adapter.preset.ridge
+            h5.attrs["provenance"] = json.dumps(asdict(adapter.provenance))
+            h5["W"] = adapter.W
+            h5["object_ids"] = np.asarray(adapter.object_ids, np.int64)
+            for name in ("counts", "first", "second"):
+                h5[f"moments/{name}"] = getattr(adapter.moments, name)
+            for name, column in adapter.samples.columns().items():
+                h5[f"samples/{name}"] = column
+        os.replace(aside, file)
+    except OSError as problem:
+        reason = os.strerror(problem.errno) if problem.errno else str(problem).splitlines()[0]
+        raise AdapterError(f"{file}: cannot be written ({reason}); name another --out") from problem
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_adapter(file: Path) -> Adapter:
+    """Read an adapter.
+
+    Raises:
+        AdapterError: the file is missing or is no adapter.
+    """
+    if not file.is_file():
+        raise AdapterError(f"{file}: no such file; make it with: vostool adapt … --out {file}")
+    try:
+        with h5py.File(file, "r") as h5:
+            if h5.attrs.get("format") != FORMAT:
+                raise AdapterError(f"{file}: not an adapter of this version of vostool")
+            provenance = json.loads(h5.attrs["provenance"])
+            provenance["size"] = tuple(provenance["size"])
+            provenance["scribbles"] = tuple(provenance["scribbles"])
+            moments = Moments(
+                tuple(int(i) for i in h5["object_ids"][:]),
+                *(h5[f"moments/{name}"][:] for name in ("counts", "first", "second")),
+            )
+            samples = Samples(
+                **{name: h5[f"samples/{name}"][:] for name in Samples.none().columns()}
+            )
+            preset = Preset(**json.loads(h5.attrs["preset"]))
+            return Adapter(h5["W"][:], moments, samples, preset, Provenance(**provenance))
+    except (OSError, KeyError, TypeError, ValueError) as problem:
+        reason = str(problem).splitlines()[0]
+        raise AdapterError(f"{file}: not a whole adapter file ({reason})") from problem

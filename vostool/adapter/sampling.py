@@ -1,0 +1,156 @@
+"""Which pixels are samples (§2.3).
+
+Positives are the pixels on an object's scribbles, negatives those on background scribbles and
+pixels drawn at random in the annotated frame, outside the grown boxes of its scribbles and, from
+the second round on, only where the last round predicted background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from vostool.adapter.presets import Preset
+from vostool.scribbles import BACKGROUND, UNMARKED, StrokeMap
+
+IntArray = npt.NDArray[np.int64]
+
+FURTHEST = 0.05
+"""Where the boxes leave nothing outside, this share of the frame, furthest from any stroke."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled pixels, row by row.
+
+    Attributes:
+        frame, x, y: (n,) where each lies in the clip.
+        object_id: (n,) its label, 0 is background.
+        round: (n,) the round of interaction that it came with, from 1.
+    """
+
+    frame: IntArray
+    x: IntArray
+    y: IntArray
+    object_id: IntArray
+    round: IntArray
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def xy(self) -> IntArray:
+        """(n, 2), x and y."""
+        return np.stack([self.x, self.y], axis=1)
+
+    def counts(self) -> tuple[int, int]:
+        """How many are positive and how many negative."""
+        positive = int((self.object_id != BACKGROUND).sum())
+        return positive, len(self) - positive
+
+    def within(self, frame: int) -> Samples:
+        """Those that lie in one frame."""
+        here = self.frame == frame
+        return Samples(*(column[here] for column in self.columns().values()))
+
+    def columns(self) -> dict[str, IntArray]:
+        """The columns by name, as they lie in an adapter file."""
+        return {name: getattr(self, name) for name in ("frame", "x", "y", "object_id", "round")}
+
+    @classmethod
+    def none(cls) -> Samples:
+        """No samples."""
+        return cls(*(np.zeros(0, np.int64) for _ in range(5)))
+
+    @classmethod
+    def joined(cls, parts: list[Samples]) -> Samples:
+        """The samples of several sets, in order."""
+        columns = [part.columns() for part in [cls.none(), *parts]]
+        return cls(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
+
+
+def sample_round(
+    stroke_maps: dict[int, StrokeMap],
+    predicted: dict[int, npt.NDArray[np.uint8]],
+    earlier: Samples,
+    preset: Preset,
+    seed: int,
+) -> Samples:
+    """The samples that one round of scribbles adds.
+
+    Args:
+        stroke_maps: the annotated frames' strokes, by frame number.
+        predicted: the last round's masks of those frames; empty in the first round.
+        earlier: all samples of the rounds before.
+        preset: how to sample.
+        seed: of the random choice; the same seed and input give the same samples.
+
+    Returns:
+        The round's samples: the scribbled pixels, and random background to go with them.
+    """
+    number = int(earlier.round.max(initial=0)) + 1
+    scribbled = Samples.joined(
+        [_scribbled(frame, marks, number) for frame, marks in sorted(stroke_maps.items())]
+    )
+    positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
+    wanted = max(positive - negative, preset.fewest_negatives)
+    candidates = [
+        _where(frame, _drawable(marks, predicted.get(frame), preset.box_growth), BACKGROUND, number)
+        for frame, marks in sorted(stroke_maps.items())
+    ]
+    pool = Samples.joined(candidates)
+    chosen = np.random.default_rng((seed, number)).permutation(len(pool))[:wanted]
+    drawn = Samples(*(column[np.sort(chosen)] for column in pool.columns().values()))
+    return Samples.joined([scribbled, drawn])
+
+
+def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slice]:
+    """The tight box of the marked pixels, grown about its middle: rows and columns, clipped."""
+    slices = []
+    for axis, length in enumerate(marked.shape):
+        along = np.flatnonzero(marked.any(axis=1 - axis))
+        low, high = along[0], along[-1] + 1
+        margin = (growth - 1) * (high - low) / 2
+        slices.append(
+            slice(max(0, int(np.floor(low - margin))), min(length, int(np.ceil(high + margin))))
+        )
+    return slices[0], slices[1]
+
+
+def _drawable(
+    marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None, growth: float
+) -> npt.NDArray[np.bool_]:
+    """Where random background may be drawn in one annotated frame."""
+    outside = np.ones(marks.shape, np.bool_)
+    for object_id in np.unique(marks[marks != UNMARKED]):
+        outside[grown_box(marks == object_id, growth)] = False
+    if not outside.any():
+        outside = _furthest_from(marks != UNMARKED)
+    if predicted is not None:
+        outside &= predicted == BACKGROUND
+    return np.asarray(outside & (marks == UNMARKED))
+
+
+def _furthest_from(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    import cv2
+
+    distance = cv2.distanceTransform((~marked).astype(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(distance >= np.quantile(distance, 1 - FURTHEST))
+
+
+def _scribbled(frame: int, marks: StrokeMap, number: int) -> Samples:
+    return Samples.joined(
+        [
+            _where(frame, marks == object_id, int(object_id), number)
+            for object_id in np.unique(marks[marks != UNMARKED])
+        ]
+    )
+
+
+def _where(frame: int, chosen: npt.NDArray[np.bool_], object_id: int, number: int) -> Samples:
+    y, x = np.nonzero(chosen)
+    return Samples(
+        np.full(len(x), frame), x, y, np.full(len(x), object_id), np.full(len(x), number)
+    )

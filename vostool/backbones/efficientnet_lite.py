@@ -1,0 +1,130 @@
+"""EfficientNet-Lite0: the embedded default backbone.
+
+The network of Tan and Le, "EfficientNet" (ICML 2019), in the Lite variant: no squeeze-and-excite,
+ReLU6, stem and head of fixed width. Parameters carry the names of the published state dict.
+
+It pads symmetrically where the published network pads right and bottom, so that every vertex of
+stride s is centred on the pixel (s·i, s·j); the classes it names are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class StageShape:
+    """One row of the architecture's table: ``repeats`` blocks of one kind."""
+
+    expansion: int
+    kernel: int
+    stride: int
+    channels: int
+    repeats: int
+
+
+STAGES = (
+    StageShape(1, 3, 1, 16, 1),
+    StageShape(6, 3, 2, 24, 2),
+    StageShape(6, 5, 2, 40, 2),
+    StageShape(6, 3, 2, 80, 3),
+    StageShape(6, 5, 1, 112, 3),
+    StageShape(6, 5, 2, 192, 4),
+    StageShape(6, 3, 1, 320, 1),
+)
+STEM_CHANNELS, HEAD_CHANNELS, CLASSES = 32, 1280, 1000
+BATCH_NORM_EPSILON = 1e-3
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON)
+
+
+class MBConvBlock(nn.Module):
+    """Inverted residual: expand, filter each channel, project; added to the input where it fits."""
+
+    def __init__(self, inputs: int, shape: StageShape, stride: int) -> None:
+        super().__init__()
+        inner = inputs * shape.expansion
+        self.expands = shape.expansion != 1
+        self.adds = stride == 1 and inputs == shape.channels
+        if self.expands:
+            self._expand_conv, self._bn0 = _conv(inputs, inner, 1), _batch_norm(inner)
+        self._depthwise_conv = _conv(inner, inner, shape.kernel, stride, groups=inner)
+        self._bn1 = _batch_norm(inner)
+        self._project_conv, self._bn2 = _conv(inner, shape.channels, 1), _batch_norm(shape.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x
+        if self.expands:
+            inner = nn.functional.relu6(self._bn0(self._expand_conv(inner)))
+        inner = nn.functional.relu6(self._bn1(self._depthwise_conv(inner)))
+        projected: Tensor = self._bn2(self._project_conv(inner))
+        return projected + x if self.adds else projected
+
+
+class EfficientNetLite0(nn.Module):
+    """The whole network, from RGB in -1..1 to the 1000 classes of ImageNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conv_stem, self._bn0 = _conv(3, STEM_CHANNELS, 3, 2), _batch_norm(STEM_CHANNELS)
+        blocks: list[MBConvBlock] = []
+        self._stage_ends: list[int] = []
+        inputs = STEM_CHANNELS
+        for shape in STAGES:
+            for repeat in range(shape.repeats):
+                blocks.append(MBConvBlock(inputs, shape, shape.stride if repeat == 0 else 1))
+                inputs = shape.channels
+            self._stage_ends.append(len(blocks) - 1)
+        self._blocks = nn.ModuleList(blocks)
+        self._conv_head, self._bn1 = _conv(inputs, HEAD_CHANNELS, 1), _batch_norm(HEAD_CHANNELS)
+        self._fc = nn.Linear(HEAD_CHANNELS, CLASSES)
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """What each of the seven stages puts out.
+
+        Args:
+            x: (B, 3, H, W), RGB in -1..1.
+
+        Returns:
+            (B, C, h, w) each, at strides 2, 4, 8, 16, 16, 32, 32; h = ceil(H / stride).
+        """
+        x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
+        outputs = []
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            if number in self._stage_ends:
+                outputs.append(x)
+        return outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class logits (B, 1000) of images (B, 3, H, W)."""
+        x = nn.functional.relu6(self._bn1(self._conv_head(self.stages(x)[-1])))
+        logits: Tensor = self._fc(x.mean((2, 3)))
+        return logits
+
+
+def fold_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
+    """Fold each batch norm into the convolution before it, in place: the same map, fewer steps."""
+    pairs: list[tuple[nn.Module, str, str]] = [
+        (network, "_conv_stem", "_bn0"),
+        (network, "_conv_head", "_bn1"),
+    ]
+    for block in network._blocks:
+        assert isinstance(block, MBConvBlock)
+        if block.expands:
+            pairs.append((block, "_expand_conv", "_bn0"))
+        pairs += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
+    for owner, conv_name, norm_name in pairs:
+        conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
+        setattr(owner, conv_name, torch.nn.utils.fuse_conv_bn_eval(conv, norm))
+        setattr(owner, norm_name, nn.Identity())
+    return network

@@ -1,0 +1,187 @@
+"""What the commands share: their common options, runs over many clips, progress, results."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vostool.errors import VostoolError
+
+SOME_FAILED = 3
+"""Exit status when some clips of many failed; the others are done."""
+
+PLAIN_LINE_EVERY = 10.0
+"""Seconds between progress lines where standard error is no terminal."""
+
+store_option = click.option(
+    "--store",
+    "store_root",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="VOSTOOL_STORE",
+    default=Path("vostool-store"),
+    show_default="$VOSTOOL_STORE or ./vostool-store",
+    help="The feature store's folder.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where the network runs.",
+)
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(["default", "paper"]),
+    default="default",
+    show_default=True,
+    help="'paper' follows the paper to the letter.",
+)
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of the random choice of background."
+)
+features_option = click.option(
+    "--features",
+    type=click.Choice(["backbone", "context"]),
+    default="backbone",
+    show_default=True,
+    help="The stored features that the classifier reads.",
+)
+
+
+class FrameRange(click.ParamType[tuple[int, int | None]]):
+    """``A:B``: frames A to B-1, as Python counts them; either may be left out."""
+
+    name = "A:B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int | None]:
+        if isinstance(value, tuple):
+            return value
+        first, colon, last = value.partition(":")
+        try:
+            start, stop = int(first or 0), int(last) if last else None
+        except ValueError:
+            colon = ""
+        if not colon or start < 0 or (stop is not None and stop <= start):
+            self.fail(f"{value!r} is no range of frames; give it as 180:240", param, ctx)
+        return start, stop
+
+
+frames_option = click.option(
+    "--frames",
+    type=FrameRange(),
+    default=(0, None),
+    show_default="all",
+    help="Take frames A to B-1 alone; the first of them is then frame 0.",
+)
+
+
+def expand(arguments: tuple[str, ...]) -> list[str]:
+    """Clips or names as given, with ``-`` for one a line on standard input."""
+    expanded: list[str] = []
+    for argument in arguments:
+        if argument == "-":
+            expanded += [line.strip() for line in sys.stdin if line.strip()]
+        else:
+            expanded.append(argument)
+    return expanded
+
+
+def say(message: str) -> None:
+    """Tell a person something, on standard error."""
+    click.echo(message, err=True)
+
+
+def report(result: dict[str, Any], as_json: bool, line: str) -> None:
+    """Print one result on standard output: a line, or a JSON line."""
+    click.echo(json.dumps(result) if as_json else line)
+
+
+def for_each(items: list[str], work: Callable[[str], None]) -> None:
+    """Do some work for each item; one that fails is named, and the others are done all the same.
+
+    Raises:
+        click.ClickException: the only item failed, or all did (status 1).
+        SystemExit: some of many failed (status 3).
+    """
+    failed = []
+    for item in items:
+        try:
+            work(item)
+        except VostoolError as problem:
+            if len(items) == 1:
+                raise
+            failed.append(item)
+            say(f"Error: {' '.join(str(problem).split())}")
+    if failed and len(failed) == len(items):
+        raise click.ClickException(f"all {len(items)} clips failed")
+    if failed:
+        say(f"{len(failed)} of {len(items)} clips failed: {', '.join(failed)}")
+        sys.exit(SOME_FAILED)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on a terminal, a plain line now and then elsewhere.
+
+    It appears with the first frame done after a second, so quick work shows none.
+    """
+    if not sys.stderr.isatty():
+        yield _plain_lines(what)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} frames/s"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(what, total=None, rate=0.0)
+    begun = time.monotonic()
+    first: list[int] = []
+
+    def show(done: int, total: int) -> None:
+        first.append(done) if not first else None
+        elapsed = time.monotonic() - begun
+        if elapsed > 1 and not bar.live.is_started:
+            bar.start()
+        bar.update(task, completed=done, total=total, rate=(done - first[0]) / max(elapsed, 1e-6))
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def _plain_lines(what: str) -> Callable[[int, int], None]:
+    begun = last = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PLAIN_LINE_EVERY:
+            last = now
+            say(f"{what}: {done} of {total} frames, {now - begun:.0f} s")
+
+    return show

@@ -1,0 +1,103 @@
+"""``vostool extract``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vostool.cli.common import (
+    device_option,
+    expand,
+    for_each,
+    frames_option,
+    json_option,
+    progress_bar,
+    report,
+    say,
+    store_option,
+)
+
+EPILOG = """\b
+Examples:
+  vostool extract clip.mp4
+  vostool extract frames/ --name dancer --frames 180:240
+  vostool extract --davis-root DAVIS bear camel
+  ls clips/*.mp4 | vostool extract - | vostool propagate -
+"""
+
+
+@click.command("extract", epilog=EPILOG)
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
+@store_option
+@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
+@click.option("--name", help="The clip's name in the store; by default the file's or folder's.")
+@frames_option
+@click.option(
+    "--davis-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="CLIPs are sequences of this DAVIS root.",
+)
+@click.option(
+    "--height",
+    "network_height",
+    type=click.IntRange(min=32),
+    default=480,
+    show_default=True,
+    help="Scale taller frames down to this for the network; masks keep the clip's size.",
+)
+@device_option
+@json_option
+def command(
+    clips: tuple[str, ...],
+    store_root: Path,
+    backbone: str,
+    name: str | None,
+    frames: tuple[int, int | None],
+    davis_root: Path | None,
+    network_height: int,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Run the backbone over clips and keep their features.
+
+    CLIP is a folder of JPEG or PNG frames, a video file, or - for one a line on standard input.
+    Each finished clip's name goes to standard output. A clip whose features are stored already
+    is done at once; an interrupted run is taken up where it stopped.
+    """
+    from vostool import pipeline
+    from vostool.clips import Clip, open_clip, open_davis_sequence
+    from vostool.store import FeatureStore
+
+    sources = expand(clips)
+    if name is not None and len(sources) != 1:
+        raise click.UsageError("--name goes with one clip")
+
+    def opened(source: str) -> Clip:
+        if davis_root is not None:
+            return open_davis_sequence(davis_root, source, name=name, frames=frames)
+        return open_clip(source, name=name, frames=frames)
+
+    taken: dict[str, str] = {}
+
+    def work(source: str) -> None:
+        clip = opened(source)
+        if taken.setdefault(clip.name, source) != source:
+            raise click.UsageError(
+                f"{taken[clip.name]} and {source} would both be called {clip.name}; "
+                "extract them one by one with --name"
+            )
+        with progress_bar(f"extract {clip.name}") as progress:
+            stage = pipeline.extract(
+                clip,
+                FeatureStore(store_root),
+                backbone=backbone,
+                device=device,
+                network_height=network_height,
+                progress=progress,
+                say=say,
+            )
+        result = {"clip": clip.name, "frames": stage.frames, "bytes": stage.bytes}
+        report(result, as_json, clip.name)
+
+    for_each(sources, work)

@@ -1,0 +1,49 @@
+"""``vostool propagate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vostool.cli.common import (
+    device_option,
+    expand,
+    for_each,
+    json_option,
+    progress_bar,
+    report,
+    say,
+    store_option,
+)
+
+EPILOG = """\b
+Examples:
+  vostool propagate bikes
+  vostool extract clips/*.mp4 | vostool propagate -
+"""
+
+
+@click.command("propagate", epilog=EPILOG)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@store_option
+@device_option
+@json_option
+def command(names: tuple[str, ...], store_root: Path, device: str, as_json: bool) -> None:
+    """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
+
+    NAME is a clip in the store, or - for one a line on standard input. This version ships no
+    trained RNN, so the context is that of random weights; adapt reads the backbone's features
+    unless told otherwise.
+    """
+    from vostool import pipeline
+    from vostool.store import FeatureStore
+
+    def work(name: str) -> None:
+        with progress_bar(f"propagate {name}") as progress:
+            stage = pipeline.propagate(
+                name, FeatureStore(store_root), device=device, progress=progress, say=say
+            )
+        report({"clip": name, "frames": stage.frames, "bytes": stage.bytes}, as_json, name)
+
+    for_each(expand(names), work)

@@ -1,0 +1,73 @@
+"""``vostool render``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vostool.cli.common import json_option, progress_bar, report, store_option
+
+EPILOG = """\b
+Examples:
+  vostool render bikes --adapter bikes.h5 --out masks
+  vostool render bikes --adapter bikes.h5 --out masks --overlay look.mp4
+"""
+
+out_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The folder for the masks, %05d.png, indexed with the DAVIS palette.",
+)
+overlay_option = click.option(
+    "--overlay",
+    "overlay_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.mp4",
+    help="Also write a video with the masks over the frames.",
+)
+
+
+@click.command("render", epilog=EPILOG)
+@click.argument("name")
+@click.option(
+    "--adapter",
+    "adapter_file",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE.h5",
+    help="What vostool adapt wrote.",
+)
+@out_option
+@overlay_option
+@store_option
+@json_option
+def command(
+    name: str,
+    adapter_file: Path,
+    out: Path,
+    overlay_file: Path | None,
+    store_root: Path,
+    as_json: bool,
+) -> None:
+    """Write the mask of every frame of a clip, at the clip's own resolution.
+
+    The masks appear in the folder together, when all of them are made.
+    """
+    from vostool import pipeline
+    from vostool.adapter import read_adapter
+    from vostool.store import FeatureStore
+
+    adapter = read_adapter(adapter_file)
+    with progress_bar(f"render {name}") as progress:
+        frames = pipeline.render(
+            adapter,
+            FeatureStore(store_root),
+            out,
+            name=name,
+            overlay_file=overlay_file,
+            progress=progress,
+        )
+    report({"masks": str(out), "clip": name, "frames": frames}, as_json, str(out))

@@ -1,0 +1,86 @@
+"""``vostool segment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vostool.cli.common import (
+    device_option,
+    frames_option,
+    json_option,
+    preset_option,
+    progress_bar,
+    report,
+    say,
+    seed_option,
+    store_option,
+)
+from vostool.cli.render import out_option, overlay_option
+
+EPILOG = """\b
+Example:
+  vostool segment bikes.mp4 --frames 180:240 --scribbles bikes.json --out masks \\
+      --overlay look.mp4
+"""
+
+
+@click.command("segment", epilog=EPILOG)
+@click.argument("clip")
+@click.option(
+    "--scribbles",
+    "files",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A round's strokes, as vostool adapt takes them.",
+)
+@out_option
+@overlay_option
+@frames_option
+@store_option
+@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
+@device_option
+@preset_option
+@seed_option
+@json_option
+def command(
+    clip: str,
+    files: tuple[Path, ...],
+    out: Path,
+    overlay_file: Path | None,
+    frames: tuple[int, int | None],
+    store_root: Path,
+    backbone: str,
+    device: str,
+    preset: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """All in one, for a first try: extract, adapt, render.
+
+    CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
+    DIR/adapter.h5, so that vostool adapt --from can go on from it.
+    """
+    from vostool import pipeline
+    from vostool.adapter import PRESETS, write_adapter
+    from vostool.clips import open_clip
+    from vostool.scribbles import read_scribbles
+    from vostool.store import FeatureStore
+
+    rounds = [read_scribbles(file) for file in files]
+    opened = open_clip(clip, frames=frames)
+    for scribbles in rounds:
+        scribbles.check_against(opened.expected_frames, opened.size)
+    store = FeatureStore(store_root)
+    with progress_bar(f"extract {opened.name}") as progress:
+        pipeline.extract(
+            opened, store, backbone=backbone, device=device, progress=progress, say=say
+        )
+    adapter = pipeline.adapt(opened.name, store, rounds, preset=PRESETS[preset], seed=seed)
+    with progress_bar(f"render {opened.name}") as progress:
+        count = pipeline.render(adapter, store, out, overlay_file=overlay_file, progress=progress)
+    write_adapter(out / "adapter.h5", adapter)
+    report({"masks": str(out), "clip": opened.name, "frames": count}, as_json, str(out))

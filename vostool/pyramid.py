@@ -1,0 +1,162 @@
+"""A frame's features at several strides, and how they relate to the clip's pixels.
+
+Features are kept at the stride at which the network made them. That loses nothing: a linear
+classifier and bilinear upsampling commute, up(F) @ W = up(F @ W), so scores are computed on the
+small grids, and only they are brought up. It costs a fifth of the bytes of one stride-8 grid.
+
+The networks pad symmetrically, so the vertex (i, j) of a level of stride s is centred on the
+network's pixel (s·i, s·j): every coarse vertex is also a vertex of each finer level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One grid of features.
+
+    Attributes:
+        name: what it is called in the store, such as ``s8``.
+        stride: the network's pixels from one vertex to the next.
+        shape: (h, w, C).
+    """
+
+    name: str
+    stride: int
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """The geometry of one clip's features.
+
+    Attributes:
+        clip_size: (H, W) of the clip's frames.
+        network_size: (H, W) at which the network saw them.
+        levels: the grids, finest first.
+    """
+
+    clip_size: tuple[int, int]
+    network_size: tuple[int, int]
+    levels: tuple[Level, ...]
+
+    @property
+    def channels(self) -> int:
+        """How many features a pixel has, over all levels."""
+        return sum(level.shape[2] for level in self.levels)
+
+    def sample(
+        self, features: list[npt.NDArray[np.float16]], xy: npt.NDArray[np.int_]
+    ) -> FloatArray:
+        """Features of single pixels, interpolated bilinearly at each level.
+
+        Args:
+            features: one frame, an array (h, w, C) a level.
+            xy: (n, 2) pixels of the clip, x and y.
+
+        Returns:
+            (n, channels) float32.
+        """
+        parts = []
+        for level, grid in zip(self.levels, features, strict=True):
+            rows, row_weights = self._neighbours(level, 0, xy[:, 1])
+            columns, column_weights = self._neighbours(level, 1, xy[:, 0])
+            part = np.zeros((len(xy), level.shape[2]), np.float32)
+            for a in range(2):
+                for b in range(2):
+                    weight = row_weights[a] * column_weights[b]
+                    part += weight[:, None] * grid[rows[a], columns[b]].astype(np.float32)
+            parts.append(part)
+        return np.concatenate(parts, axis=1)
+
+    def split(self, weights: npt.NDArray[np.floating]) -> list[FloatArray]:
+        """Cut a classifier (channels, K) into one a level."""
+        ends = np.cumsum([level.shape[2] for level in self.levels])[:-1]
+        return [np.ascontiguousarray(part, np.float32) for part in np.split(weights, ends)]
+
+    def scores(
+        self, features: list[npt.NDArray[np.float16]], weights: list[FloatArray]
+    ) -> FloatArray:
+        """A linear classifier's scores of one frame, at every pixel of the clip.
+
+        Args:
+            features: one frame, an array (h, w, C) a level.
+            weights: the classifier as :meth:`split` cuts it.
+
+        Returns:
+            (K, H, W) float32.
+        """
+        finest: FloatArray = np.zeros(1, np.float32)
+        for grid, part, (up_rows, up_columns) in zip(
+            features, weights, self.to_finest, strict=True
+        ):
+            height, width, channels = grid.shape
+            flat = grid.reshape(-1, channels).astype(np.float32) @ part
+            maps = np.ascontiguousarray(flat.T).reshape(-1, height, width)
+            finest = finest + up_rows @ maps @ up_columns
+        up_rows, up_columns = self._to_pixels
+        return np.asarray(up_rows @ (finest @ up_columns), np.float32)
+
+    @cached_property
+    def to_finest(self) -> list[tuple[FloatArray, FloatArray]]:
+        """For each level, the matrices that bring its rows and columns to the finest level's."""
+        finest = self.levels[0]
+        return [
+            (
+                _interpolation(ratio * np.arange(finest.shape[0]), level.shape[0]),
+                _interpolation(ratio * np.arange(finest.shape[1]), level.shape[1]).T.copy(),
+            )
+            for level in self.levels
+            for ratio in [np.float64(finest.stride / level.stride)]
+        ]
+
+    @cached_property
+    def _to_pixels(self) -> tuple[FloatArray, FloatArray]:
+        """The matrices that bring the finest level's rows and columns to the clip's pixels."""
+        finest = self.levels[0]
+        rows, columns = (
+            _interpolation(self._positions(finest, axis, np.arange(length)), finest.shape[axis])
+            for axis, length in enumerate(self.clip_size)
+        )
+        return rows, columns.T.copy()
+
+    def _positions(
+        self, level: Level, axis: int, pixels: npt.NDArray[np.int_]
+    ) -> npt.NDArray[np.float64]:
+        """Where the clip's pixels fall on a level, along one axis, in vertices."""
+        scale = self.network_size[axis] / self.clip_size[axis]
+        return ((pixels + 0.5) * scale - 0.5) / level.stride
+
+    def _neighbours(
+        self, level: Level, axis: int, pixels: npt.NDArray[np.int_]
+    ) -> tuple[tuple[npt.NDArray[np.int_], ...], tuple[FloatArray, ...]]:
+        return _bracket(self._positions(level, axis, pixels), level.shape[axis])
+
+
+def _bracket(
+    positions: npt.NDArray[np.float64], length: int
+) -> tuple[tuple[npt.NDArray[np.int_], ...], tuple[FloatArray, ...]]:
+    """The two vertices round each position and their weights; outside, the edge holds."""
+    inside = np.clip(positions, 0, length - 1)
+    low = np.floor(inside).astype(np.int_)
+    high = np.minimum(low + 1, length - 1)
+    share = (inside - low).astype(np.float32)
+    return (low, high), (1 - share, share)
+
+
+def _interpolation(positions: npt.NDArray[np.float64], length: int) -> FloatArray:
+    """The matrix (n, length) that interpolates a row of ``length`` vertices at n positions."""
+    (low, high), (low_weight, high_weight) = _bracket(positions, length)
+    matrix = np.zeros((len(positions), length), np.float32)
+    each = np.arange(len(positions))
+    matrix[each, low] += low_weight
+    matrix[each, high] += high_weight
+    return matrix

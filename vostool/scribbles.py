@@ -1,0 +1,215 @@
+"""Strokes that a person draws: read, check, rasterise.
+
+Two formats are read: the JSON of the DAVIS interactive benchmark (Caelles et al., "The 2018 DAVIS
+Challenge on Video Object Segmentation", arXiv:1803.00557), and indexed PNGs named by frame, as any
+paint program can draw them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from vostool.errors import ScribbleError
+
+BACKGROUND = 0
+LARGEST_OBJECT_ID = 255
+PAINTED_BACKGROUND = 255
+"""The palette index of background strokes in a PNG, where 0 is the blank canvas."""
+UNMARKED = -1
+"""Where a stroke map holds no stroke."""
+
+StrokeMap = npt.NDArray[np.int16]
+"""(H, W): the object id drawn on each pixel, 0 for background strokes, -1 where nothing is."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One line drawn without lifting the pen.
+
+    Attributes:
+        object_id: 0 is background, 1..255 are objects.
+        path: (n, 2) float64, x and y in 0..1 of the frame's width and height.
+    """
+
+    object_id: int
+    path: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scribbles:
+    """One round of scribbles on a clip.
+
+    Attributes:
+        source: the file they came from, for messages and provenance.
+        strokes: the strokes of each annotated frame, by frame number.
+        drawn: stroke maps of frames that were painted as pixels, by frame number.
+        frames: the frame count that the file speaks of, if it does.
+        sequence: the clip's name that the file speaks of, if it does.
+    """
+
+    source: str
+    strokes: dict[int, list[Stroke]]
+    drawn: dict[int, StrokeMap]
+    frames: int | None = None
+    sequence: str | None = None
+
+    @property
+    def annotated_frames(self) -> list[int]:
+        """The numbers of the frames that bear a stroke, ascending."""
+        return sorted({*self.strokes, *self.drawn})
+
+    @property
+    def object_ids(self) -> list[int]:
+        """The objects that bear a stroke, ascending, without background."""
+        ids = {stroke.object_id for strokes in self.strokes.values() for stroke in strokes}
+        for drawn in self.drawn.values():
+            ids.update(int(i) for i in np.unique(drawn) if i != UNMARKED)
+        return sorted(ids - {BACKGROUND})
+
+    def check_against(self, frames: int, size: tuple[int, int]) -> None:
+        """Make sure that these scribbles can lie on a clip.
+
+        Raises:
+            ScribbleError: they speak of more frames than it has, or were painted at another size.
+        """
+        last = max(self.annotated_frames)
+        if last >= frames or (self.frames or 0) > frames:
+            told = max(last + 1, self.frames or 0)
+            raise ScribbleError(
+                f"{self.source}: speaks of {told} frames, the clip has {frames}; "
+                "give the scribbles of this clip, or extract the range they were drawn on"
+            )
+        for frame, drawn in self.drawn.items():
+            if drawn.shape != size:
+                raise ScribbleError(
+                    f"{self.source}: frame {frame} was painted at {drawn.shape[1]}x"
+                    f"{drawn.shape[0]}, the clip is {size[1]}x{size[0]}; paint at the clip's size"
+                )
+
+    def stroke_map(self, frame: int, size: tuple[int, int]) -> StrokeMap:
+        """Rasterise one frame's strokes, one pixel wide; a later stroke covers an earlier one.
+
+        Args:
+            frame: the frame's number.
+            size: (H, W) of the frame.
+        """
+        height, width = size
+        marks = self.drawn.get(frame)
+        marks = np.full(size, UNMARKED, np.int16) if marks is None else marks.copy()
+        for stroke in self.strokes.get(frame, []):
+            pixels = np.rint(stroke.path * (width - 1, height - 1)).astype(np.int32)
+            cv2.polylines(marks, [pixels.reshape(-1, 1, 2)], False, stroke.object_id, 1)
+        return marks
+
+
+def read_scribbles(path: str | Path) -> Scribbles:
+    """Read one round of scribbles: a DAVIS interactive JSON file, or a folder of indexed PNGs.
+
+    Raises:
+        ScribbleError: the file is missing, is not of its format, or holds no stroke.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ScribbleError(f"{path}: no such file; give a scribble JSON or a folder of PNGs")
+    scribbles = _read_painted(path) if path.is_dir() else _read_json(path)
+    if not scribbles.annotated_frames:
+        raise ScribbleError(f"{path}: no stroke at all; draw on at least one frame")
+    return scribbles
+
+
+def parse_scribbles(document: Any, source: str) -> Scribbles:
+    """Check a decoded DAVIS interactive document and turn it into strokes.
+
+    Args:
+        document: ``{"sequence": …, "scribbles": [per frame [{"path": [[x, y], …],
+            "object_id": …}, …], …]}``.
+        source: what to call it in messages.
+
+    Raises:
+        ScribbleError: a key, a type or a number is not what it should be; the message says where.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("scribbles"), list):
+        raise ScribbleError(
+            f'{source}: not scribbles; the top must be an object with a list "scribbles", '
+            "one list of strokes a frame"
+        )
+    strokes: dict[int, list[Stroke]] = {}
+    for frame, entries in enumerate(document["scribbles"]):
+        if not isinstance(entries, list):
+            raise ScribbleError(f"{source}: frame {frame}: its strokes must be a list")
+        if entries:
+            strokes[frame] = [
+                _parse_stroke(entry, f"{source}: frame {frame}, stroke {number}")
+                for number, entry in enumerate(entries)
+            ]
+    sequence = document.get("sequence")
+    if sequence is not None and not isinstance(sequence, str):
+        raise ScribbleError(f'{source}: "sequence" must be a name')
+    return Scribbles(source, strokes, {}, len(document["scribbles"]), sequence)
+
+
+def _parse_stroke(entry: Any, where: str) -> Stroke:
+    if not isinstance(entry, dict) or not {"path", "object_id"} <= entry.keys():
+        raise ScribbleError(f'{where}: must be an object with "path" and "object_id"')
+    object_id = entry["object_id"]
+    if isinstance(object_id, bool) or not isinstance(object_id, int):
+        raise ScribbleError(f'{where}: "object_id" must be a whole number')
+    if not BACKGROUND <= object_id <= LARGEST_OBJECT_ID:
+        raise ScribbleError(f"{where}: object id {object_id} is not in 0..{LARGEST_OBJECT_ID}")
+    path = entry["path"]
+    if not isinstance(path, list) or not path:
+        raise ScribbleError(f'{where}: "path" must be a list of [x, y] points')
+    for point in path:
+        if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
+            raise ScribbleError(f"{where}: a point must be [x, y], two numbers in 0..1")
+        if not all(0.0 <= value <= 1.0 for value in point):  # NaN is caught here, too
+            raise ScribbleError(
+                f"{where}: point {point} is not in 0..1; x and y count in widths and heights"
+            )
+    return Stroke(object_id, np.asarray(path, np.float64))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _read_json(path: Path) -> Scribbles:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+        raise ScribbleError(f"{path}: not a JSON file ({problem})") from problem
+    except OSError as problem:
+        raise ScribbleError(f"{path}: cannot be read ({problem.strerror})") from problem
+    return parse_scribbles(document, str(path))
+
+
+def _read_painted(folder: Path) -> Scribbles:
+    """Indexed PNGs ``00012.png`` painted on a blank canvas: 0 is untouched, 255 is background."""
+    drawn: dict[int, StrokeMap] = {}
+    files = sorted(folder.glob("*.png"))
+    if not files:
+        raise ScribbleError(f"{folder}: no PNG in this folder; name them by frame, as 00012.png")
+    for file in files:
+        if not file.stem.isdecimal():
+            raise ScribbleError(f"{file}: name it by its frame's number, as 00012.png")
+        try:
+            with Image.open(file) as image:
+                mode, pixels = image.mode, np.asarray(image)
+        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as problem:
+            raise ScribbleError(f"{file}: not a whole PNG ({problem})") from problem
+        if mode not in ("P", "L"):
+            raise ScribbleError(f"{file}: is a {mode} image; save it indexed, one index an object")
+        marks = pixels.astype(np.int16)
+        marks[pixels == 0] = UNMARKED
+        marks[pixels == PAINTED_BACKGROUND] = BACKGROUND
+        if (marks != UNMARKED).any():
+            drawn[int(file.stem)] = marks
+    return Scribbles(str(folder), {}, drawn)

@@ -1,0 +1,92 @@
+"""The feature store: one zarr group a clip, one group a stage. It knows no torch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vostool.errors import StoreError
+from vostool.store.layout import PARTIAL, SUFFIX, check_name, clip_folder, partial_folder
+from vostool.store.stage import ClipFacts, Features, Stage, open_stage
+from vostool.store.stamp import Stamp
+from vostool.store.writing import StageWriter, clip_lock, unwritable, update_source
+
+__all__ = [
+    "ClipFacts",
+    "FeatureStore",
+    "Features",
+    "Stage",
+    "StageWriter",
+    "Stamp",
+    "unwritable",
+    "update_source",
+]
+
+STAGES = ("backbone", "context")
+
+
+@dataclass(frozen=True)
+class FeatureStore:
+    """A folder of clips' features."""
+
+    root: Path
+
+    def names(self) -> list[str]:
+        """The clips that have a finished stage or an unfinished one, in order."""
+        finished = (entry.name.removesuffix(SUFFIX) for entry in self.root.glob(f"[!.]*{SUFFIX}"))
+        unfinished = (entry.name for entry in (self.root / PARTIAL).glob("*"))
+        return sorted({*finished, *unfinished})
+
+    def stage(self, name: str, stage: str) -> Stage:
+        """Open a finished stage.
+
+        Raises:
+            StoreError: it has not been made; the message says which command makes it.
+        """
+        return open_stage(self.root, name, stage)
+
+    def find(self, name: str, stage: str) -> Stage | None:
+        """A finished stage, or None where it has not been made or is not whole."""
+        try:
+            return self.stage(name, stage)
+        except StoreError:
+            check_name(name)
+            return None
+
+    def unfinished(self, name: str) -> list[str]:
+        """The stages of a clip that a run has begun and not finished."""
+        folder = partial_folder(self.root, name)
+        return sorted(stage for stage in STAGES if (folder / stage).exists())
+
+    def writer(self, name: str, stage: str, stamp: Stamp, *, carries: bool = False) -> StageWriter:
+        """Begin a stage, or take up an unfinished one. Hold :meth:`lock` meanwhile."""
+        return StageWriter(self.root, name, stage, stamp, carries=carries)
+
+    def lock(
+        self, name: str, on_wait: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[None]:
+        """Hold a clip for writing; see :func:`vostool.store.writing.clip_lock`."""
+        return clip_lock(self.root, name, on_wait)
+
+    def remove(self, name: str, stage: str | None = None) -> None:
+        """Remove a clip, or one stage of it, finished or not.
+
+        Raises:
+            StoreError: there is no such thing, or it cannot be removed.
+        """
+        folders = [clip_folder(self.root, name), partial_folder(self.root, name)]
+        if stage is not None:
+            folders = [folder / stage for folder in folders]
+        there = [folder for folder in folders if folder.exists()]
+        if not there:
+            what = name if stage is None else f"{stage} of {name}"
+            raise StoreError(f"{what}: not in {self.root}; see: vostool store ls")
+        with self.lock(name):
+            for folder in there:
+                try:
+                    shutil.rmtree(folder)
+                except OSError as problem:
+                    raise unwritable(folder, problem) from problem

@@ -1,0 +1,168 @@
+"""A finished stage: a reader sees all of it or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.errors import BaseZarrError
+
+from vostool.errors import StoreError
+from vostool.pyramid import Level, Pyramid
+from vostool.store.layout import CHUNK_FRAMES, chunk_file, clip_folder
+from vostool.store.stamp import Stamp
+
+Features = list[npt.NDArray[np.float16]]
+"""An array (frames, h, w, C) a level, finest level first."""
+
+MADE_BY_COMMAND = {"backbone": "vostool extract CLIP", "context": "vostool propagate {name}"}
+
+
+@dataclass(frozen=True)
+class ClipFacts:
+    """What the store remembers of a clip, so that later commands need not open it.
+
+    Attributes:
+        source: where its frames came from.
+        start, stop: the range of source frames.
+        size: (H, W) of a frame.
+        fps: frames a second.
+    """
+
+    source: str
+    start: int
+    stop: int | None
+    size: tuple[int, int]
+    fps: float
+
+
+class Stage:
+    """Features of every frame of one clip, read from disk as they are asked for.
+
+    Args:
+        folder: the stage's folder.
+        clip_name: the clip it belongs to.
+
+    Raises:
+        StoreError: the folder holds no whole stage.
+    """
+
+    def __init__(self, folder: Path, clip_name: str) -> None:
+        self.folder = folder
+        self.clip_name = clip_name
+        try:
+            group = zarr.open_group(folder, mode="r")
+            attributes: dict[str, Any] = dict(group.attrs)
+            self.stamp = Stamp.from_dict(attributes["stamp"])
+            self.frames = int(attributes["frames"])
+            self.facts = _facts(attributes["clip"])
+            names, strides = attributes["levels"], attributes["strides"]
+            self._arrays = [_array(group, name) for name in names]
+            network_size = attributes["network_size"]
+        except (KeyError, TypeError, ValueError, OSError, BaseZarrError) as problem:
+            raise StoreError(f"{folder}: not a whole stage ({problem}); {self._mend}") from problem
+        self.pyramid = Pyramid(
+            self.facts.size,
+            (network_size[0], network_size[1]),
+            tuple(
+                Level(name, stride, (array.shape[1], array.shape[2], array.shape[3]))
+                for name, stride, array in zip(names, strides, self._arrays, strict=True)
+            ),
+        )
+        # zarr reads a chunk whose file is gone as zeros, so their presence is checked here.
+        for chunk in range(self.chunks):
+            for name in names:
+                if not chunk_file(folder / name, chunk).exists():
+                    raise StoreError(f"{chunk_file(folder / name, chunk)}: missing; {self._mend}")
+
+    @property
+    def _mend(self) -> str:
+        return f"remove it with: vostool store rm {self.clip_name} --stage {self.folder.name}"
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks a level has."""
+        return -(-self.frames // CHUNK_FRAMES)
+
+    @cached_property
+    def bytes(self) -> int:
+        """What the stage takes on disk."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def read(self, start: int, stop: int) -> Features:
+        """Features of the frames start..stop-1.
+
+        Raises:
+            StoreError: a chunk does not match its checksum.
+        """
+        return [self._read(array, slice(start, stop)) for array in self._arrays]
+
+    def read_frame(self, frame: int) -> Features:
+        """Features of one frame, (h, w, C) a level."""
+        return [level[0] for level in self.read(frame, frame + 1)]
+
+    def by_chunk(self, chunks_at_once: int = 1) -> Iterator[tuple[int, Features]]:
+        """Walk through the clip: the number of the first frame, and some chunks' features."""
+        step = CHUNK_FRAMES * chunks_at_once
+        for start in range(0, self.frames, step):
+            yield start, self.read(start, min(start + step, self.frames))
+
+    def broken_chunks(self) -> Iterator[tuple[Path, str]]:
+        """Read every chunk, and name the files whose bytes are not those that were written."""
+        for level, array in zip(self.pyramid.levels, self._arrays, strict=True):
+            for chunk in range(self.chunks):
+                start = chunk * CHUNK_FRAMES
+                file = chunk_file(self.folder / level.name, chunk)
+                try:
+                    array[start : min(start + CHUNK_FRAMES, self.frames)]
+                except (ValueError, OSError, BaseZarrError) as problem:
+                    yield file, str(problem)
+
+    def check_unchanged(self) -> None:
+        """Make sure that what was read came from one stage, not from two.
+
+        Raises:
+            StoreError: another run has put a new stage into this one's place meanwhile.
+        """
+        if Stage(self.folder, self.clip_name).stamp != self.stamp:
+            raise StoreError(f"{self.folder}: was made anew while it was read; run this again")
+
+    def _read(self, array: zarr.Array[Any], frames: slice) -> npt.NDArray[np.float16]:
+        try:
+            return np.asarray(array[frames], np.float16)
+        except (ValueError, OSError, BaseZarrError) as problem:
+            broken = [str(file) for file, _ in self.broken_chunks()] or [str(self.folder)]
+            raise StoreError(f"{broken[0]}: damaged; {self._mend}") from problem
+
+
+def open_stage(store: Path, name: str, stage: str) -> Stage:
+    """Open a finished stage.
+
+    Raises:
+        StoreError: it has not been made; the message says which command makes it.
+    """
+    folder = clip_folder(store, name) / stage
+    if not (folder / "zarr.json").exists():
+        command = MADE_BY_COMMAND.get(stage, "vostool extract CLIP").format(name=name)
+        raise StoreError(f"{name}: no {stage} features in {store}; make them with: {command}")
+    return Stage(folder, name)
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    array = group[name]
+    if not isinstance(array, zarr.Array) or array.ndim != 4:
+        raise ValueError(f"{name} is no array of features")
+    return array
+
+
+def _facts(stored: dict[str, Any]) -> ClipFacts:
+    height, width = stored["size"]
+    return ClipFacts(
+        str(stored["source"]), stored["start"], stored["stop"], (height, width), stored["fps"]
+    )

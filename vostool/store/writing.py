@@ -1,0 +1,205 @@
+"""Making a stage: aside, chunk by chunk, resumable, and moved into place when whole.
+
+A run may be killed at any moment. What it leaves is a folder aside whose ``progress.json`` (itself
+replaced in one step) tells how many chunks are whole; the next run goes on from there, and rewrites
+whatever lies beyond. Only a rename makes the stage visible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from filelock import FileLock, Timeout
+
+from vostool.errors import StoreError
+from vostool.pyramid import Pyramid
+from vostool.store.layout import (
+    clip_folder,
+    create_features,
+    lock_file,
+    partial_folder,
+)
+from vostool.store.stage import ClipFacts, Features, Stage
+from vostool.store.stamp import Stamp
+
+PROGRESS = "progress.json"
+CARRIED = "carried.npy"
+
+
+@contextmanager
+def clip_lock(store: Path, name: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a clip for writing; the operating system lets go of it even if the run is killed.
+
+    Args:
+        store: the store's folder.
+        name: the clip's name.
+        on_wait: called once if another run holds the clip and this one has to wait.
+
+    Raises:
+        StoreError: the store cannot be written to.
+    """
+    file = lock_file(store, name)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+    except OSError as problem:
+        raise unwritable(store, problem) from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class StageWriter:
+    """Writes one stage of one clip. Hold the clip's lock meanwhile.
+
+    Args:
+        store: the store's folder.
+        name: the clip's name.
+        stage: the stage's name.
+        stamp: what the stage is made from. An unfinished attempt under an equal stamp is taken up.
+        carries: whether blocks hand something on, so that going on needs what the last one left.
+
+    Attributes:
+        done: how many frames are written already.
+    """
+
+    def __init__(
+        self, store: Path, name: str, stage: str, stamp: Stamp, *, carries: bool = False
+    ) -> None:
+        self.store, self.name, self.stage, self.stamp = store, name, stage, stamp
+        self._carries = carries
+        self.folder = partial_folder(store, name) / stage
+        self.done = self._resume()
+
+    def begin(self, pyramid: Pyramid, facts: ClipFacts) -> None:
+        """Lay the arrays out, unless an earlier attempt did.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        if self.done:
+            return
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            group = zarr.open_group(self.folder, mode="w")
+            for level in pyramid.levels:
+                create_features(group, level.name, level.shape)
+            group.attrs.update(
+                {
+                    "stamp": self.stamp.as_dict(),
+                    "clip": asdict(facts),
+                    "network_size": list(pyramid.network_size),
+                    "levels": [level.name for level in pyramid.levels],
+                    "strides": [level.stride for level in pyramid.levels],
+                }
+            )
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+
+    def append(self, features: Features, carried: npt.NDArray[Any] | None = None) -> None:
+        """Write the next frames: whole chunks, except at the end of the clip.
+
+        Args:
+            features: (frames, h, w, C) a level.
+            carried: what the next block needs from this one; :meth:`carried` gives it back.
+
+        Raises:
+            StoreError: the disk is full or read-only.
+        """
+        frames = len(features[0])
+        stop = self.done + frames
+        try:
+            group = zarr.open_group(self.folder, mode="r+")
+            names = [str(name) for name in group.attrs["levels"]]  # type: ignore[union-attr]
+            for name, level in zip(names, features, strict=True):
+                array = group[name]
+                assert isinstance(array, zarr.Array)
+                array.resize((stop, *array.shape[1:]))
+                # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
+                with zarr.config.set({"array.write_empty_chunks": True}):
+                    array[self.done : stop] = level
+            if carried is not None:
+                _write_in_one_step(
+                    self.folder / f"{stop}.{CARRIED}", lambda file: np.save(file, carried)
+                )
+            record = json.dumps({"key": self.stamp.key, "frames": stop}).encode()
+            _write_in_one_step(self.folder / PROGRESS, lambda file: file.write(record))
+            if carried is not None:
+                (self.folder / f"{self.done}.{CARRIED}").unlink(missing_ok=True)
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+        self.done = stop
+
+    def carried(self) -> npt.NDArray[Any] | None:
+        """What the last finished block handed on, if an earlier attempt left any."""
+        file = self.folder / f"{self.done}.{CARRIED}"
+        return np.load(file, allow_pickle=False) if self.done else None
+
+    def finish(self) -> Stage:
+        """Move the stage into its place, over any earlier one.
+
+        Raises:
+            StoreError: the store cannot be written to.
+        """
+        place = clip_folder(self.store, self.name) / self.stage
+        old = self.folder.with_name(f"{self.stage}.replaced")
+        try:
+            group = zarr.open_group(self.folder, mode="r+")
+            group.attrs["frames"] = self.done
+            (self.folder / f"{self.done}.{CARRIED}").unlink(missing_ok=True)
+            zarr.open_group(place.parent, mode="a")
+            shutil.rmtree(old, ignore_errors=True)
+            if place.exists():
+                os.replace(place, old)
+            os.replace(self.folder, place)
+            (place / PROGRESS).unlink(missing_ok=True)
+            shutil.rmtree(self.folder.parent, ignore_errors=True)
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+        return Stage(place, self.name)
+
+    def _resume(self) -> int:
+        """How many frames an earlier attempt under this stamp has left whole."""
+        try:
+            record = json.loads((self.folder / PROGRESS).read_text())
+        except (OSError, ValueError):
+            return 0
+        frames = int(record["frames"])
+        if record["key"] != self.stamp.key:
+            return 0
+        return 0 if self._carries and not (self.folder / f"{frames}.{CARRIED}").exists() else frames
+
+
+def update_source(stage: Stage, facts: ClipFacts) -> None:
+    """Remember where an unchanged clip lies now."""
+    if stage.facts != facts:
+        zarr.open_group(stage.folder, mode="r+").attrs["clip"] = asdict(facts)
+
+
+def unwritable(place: Path, problem: OSError) -> StoreError:
+    """The one line for a disk that is full, read-only, or not ours."""
+    reason = problem.strerror or str(problem)
+    return StoreError(f"{place}: cannot be written ({reason}); free room there, or name another")
+
+
+def _write_in_one_step(file: Path, write: Any) -> None:
+    aside = file.with_name(f"{file.name}.aside")
+    with aside.open("wb") as stream:
+        write(stream)
+    os.replace(aside, file)
