@@ -22,6 +22,15 @@ from vostool.errors import ClipError
 Frame = npt.NDArray[np.uint8]
 """One frame: (H, W, 3) uint8, RGB."""
 
+UNREADABLE_IMAGE = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+)
+"""What Pillow raises for a file that is no whole image."""
+
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 FRAMES_A_HEADER_MAY_OVERSTATE = 0.01
 """Containers without an index estimate their frame count; within this share (and two frames) a
@@ -50,7 +59,9 @@ class Clip:
         if not self.path.is_dir():
             return []
         images = (f for f in self.path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
-        return sorted(images, key=_natural_order)[self.start : self.stop]
+        return sorted(images, key=lambda file: (_natural_order(file), file.name))[
+            self.start : self.stop
+        ]
 
     @cached_property
     def size(self) -> tuple[int, int]:
@@ -63,7 +74,12 @@ class Clip:
         """How many frames there are, by the folder's listing or the video's header."""
         if self.files:
             return len(self.files)
-        in_video = int(_open_video(self.path).get(cv2.CAP_PROP_FRAME_COUNT))
+        capture = _open_video(self.path)
+        in_video = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        if in_video <= 0:  # a stream without a header: there is no way but to go through it
+            in_video = 0
+            while capture.grab():
+                in_video += 1
         return max(0, (in_video if self.stop is None else min(self.stop, in_video)) - self.start)
 
     @cached_property
@@ -94,7 +110,7 @@ class Clip:
             ClipError: a frame does not decode or is of another size; a video breaks off.
         """
         images = self._from_files(start) if self.files else self._from_video(start)
-        first: tuple[int, ...] | None = None
+        first: tuple[int, ...] | None = (*self.size, 3) if start else None
         for number, (label, image) in enumerate(images, start):
             first = first or image.shape
             if image.shape != first:
@@ -151,6 +167,8 @@ def open_clip(
         raise ClipError(
             f"{path}: no such clip; give a folder of JPEG or PNG frames or a video file"
         )
+    if frames[0] < 0 or (frames[1] or 0) < 0:
+        raise ClipError(f"{path}: frames {_range(frames)} counts from the end; count from 0")
     default = path.resolve().name if path.is_dir() else path.stem
     clip = Clip(name or default, path, *frames)
     if path.is_dir() and not clip.files:
@@ -201,7 +219,7 @@ def read_image(file: Path) -> Frame:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image)
             return np.asarray(upright.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as problem:
+    except UNREADABLE_IMAGE as problem:
         raise ClipError(f"{file}: not a whole image ({problem}); restore or remove it") from problem
 
 

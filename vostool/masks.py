@@ -10,9 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from vostool.clips import Frame
+from vostool.clips import UNREADABLE_IMAGE, Frame
 from vostool.errors import VostoolError
 
 Mask = npt.NDArray[np.uint8]
@@ -61,7 +61,7 @@ def read_mask(file: Path) -> Mask:
     try:
         with Image.open(file) as image:
             mode, pixels = image.mode, np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as problem:
+    except UNREADABLE_IMAGE as problem:
         raise VostoolError(f"{file}: not a whole mask image ({problem})") from problem
     if mode not in ("P", "L", "1"):
         raise VostoolError(f"{file}: is a {mode} image; masks are indexed or grey PNGs")
@@ -94,7 +94,7 @@ def overlay_video(file: Path, size: tuple[int, int], fps: float) -> Iterator[cv2
     aside = file.with_name(f".{file.stem}.{os.getpid()}.mp4")
     writer = cv2.VideoWriter(str(aside), cv2.VideoWriter.fourcc(*"mp4v"), fps, (size[1], size[0]))
     try:
-        if not writer.isOpened():
+        if file.is_dir() or not writer.isOpened():
             raise VostoolError(f"{file}: OpenCV cannot write a video there; give a path to an .mp4")
         yield writer
         writer.release()

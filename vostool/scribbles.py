@@ -15,8 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from vostool.clips import UNREADABLE_IMAGE
 from vostool.errors import ScribbleError
 
 BACKGROUND = 0
@@ -80,7 +81,7 @@ class Scribbles:
         Raises:
             ScribbleError: they speak of more frames than it has, or were painted at another size.
         """
-        last = max(self.annotated_frames)
+        last = max(self.annotated_frames, default=-1)
         if last >= frames or (self.frames or 0) > frames:
             told = max(last + 1, self.frames or 0)
             raise ScribbleError(
@@ -106,6 +107,7 @@ class Scribbles:
         marks = np.full(size, UNMARKED, np.int16) if marks is None else marks.copy()
         for stroke in self.strokes.get(frame, []):
             pixels = np.rint(stroke.path * (width - 1, height - 1)).astype(np.int32)
+            pixels = np.concatenate([pixels[:1], pixels])  # so that a click draws a point
             cv2.polylines(marks, [pixels.reshape(-1, 1, 2)], False, stroke.object_id, 1)
         return marks
 
@@ -184,7 +186,7 @@ def _is_number(value: Any) -> bool:
 def _read_json(path: Path) -> Scribbles:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise ScribbleError(f"{path}: not a JSON file ({problem})") from problem
     except OSError as problem:
         raise ScribbleError(f"{path}: cannot be read ({problem.strerror})") from problem
@@ -194,16 +196,20 @@ def _read_json(path: Path) -> Scribbles:
 def _read_painted(folder: Path) -> Scribbles:
     """Indexed PNGs ``00012.png`` painted on a blank canvas: 0 is untouched, 255 is background."""
     drawn: dict[int, StrokeMap] = {}
+    seen: set[int] = set()
     files = sorted(folder.glob("*.png"))
     if not files:
         raise ScribbleError(f"{folder}: no PNG in this folder; name them by frame, as 00012.png")
     for file in files:
         if not file.stem.isdecimal():
             raise ScribbleError(f"{file}: name it by its frame's number, as 00012.png")
+        if int(file.stem) in seen:
+            raise ScribbleError(f"{file}: frame {int(file.stem)} has another PNG; keep one of them")
+        seen.add(int(file.stem))
         try:
             with Image.open(file) as image:
                 mode, pixels = image.mode, np.asarray(image)
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as problem:
+        except UNREADABLE_IMAGE as problem:
             raise ScribbleError(f"{file}: not a whole PNG ({problem})") from problem
         if mode not in ("P", "L"):
             raise ScribbleError(f"{file}: is a {mode} image; save it indexed, one index an object")

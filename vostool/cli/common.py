@@ -56,31 +56,24 @@ features_option = click.option(
 )
 
 
-class FrameRange(click.ParamType[tuple[int, int | None]]):
+def _frame_range(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int | None]:
     """``A:B``: frames A to B-1, as Python counts them; either may be left out."""
-
-    name = "A:B"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int | None]:
-        if isinstance(value, tuple):
-            return value
-        first, colon, last = value.partition(":")
-        try:
-            start, stop = int(first or 0), int(last) if last else None
-        except ValueError:
-            colon = ""
-        if not colon or start < 0 or (stop is not None and stop <= start):
-            self.fail(f"{value!r} is no range of frames; give it as 180:240", param, ctx)
-        return start, stop
+    first, colon, last = (value or ":").partition(":")
+    try:
+        start, stop = int(first or 0), int(last) if last else None
+    except ValueError:
+        colon = ""
+    if not colon or start < 0 or (stop is not None and stop <= start):
+        raise click.BadParameter(f"{value!r} is no range of frames; give it as 180:240")
+    return start, stop
 
 
 frames_option = click.option(
     "--frames",
-    type=FrameRange(),
-    default=(0, None),
-    show_default="all",
+    callback=_frame_range,
+    metavar="A:B",
     help="Take frames A to B-1 alone; the first of them is then frame 0.",
 )
 

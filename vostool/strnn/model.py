@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from vostool.strnn.sweep import sweep
+from vostool.strnn.sweep import InPlaceSweep, sweep
 
 DIRECTIONS = ("se", "sw", "ne", "nw")
 _FLIPS: dict[str, tuple[int, ...]] = {"se": (), "sw": (-2,), "ne": (-3,), "nw": (-3, -2)}
@@ -57,6 +57,7 @@ class SpatioTemporalRNN(nn.Module):
     def __init__(self, config: RNNConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
+        self._sweeps: dict[tuple[int, int, int], InPlaceSweep] = {}
         n, hidden, out = config.in_channels, config.hidden_channels, config.out_channels
         directions = len(DIRECTIONS)
         self.U = nn.Parameter(torch.empty(directions, n, hidden))
@@ -84,11 +85,13 @@ class SpatioTemporalRNN(nn.Module):
         Returns:
             y (T, H, W, C_out), and the state to hand to the next block.
         """
-        hidden = sweep(self.drive(x, state), self.K_space, self.K_time)
-        y = torch.einsum("dthwc,dco->thwo", unmirror(hidden), self.V) + self.c
-        return y, hidden[:, -1]
+        if torch.is_grad_enabled():
+            hidden = sweep(self._drive(x, state), self.K_space, self.K_time)
+            y = torch.einsum("dthwc,dco->thwo", mirror(hidden), self.V) + self.c
+            return y, hidden[:, -1]
+        return self._forward_in_place(x, state)
 
-    def drive(self, x: Tensor, state: Tensor | None) -> Tensor:
+    def _drive(self, x: Tensor, state: Tensor | None) -> Tensor:
         """What enters each vertex from outside the block: U_d x + b_d, and K h from before it.
 
         Returns:
@@ -100,12 +103,31 @@ class SpatioTemporalRNN(nn.Module):
         first = drive[:, :1] + (state @ self.K_time)[:, None]
         return torch.cat([first, drive[:, 1:]], dim=1)
 
+    def _forward_in_place(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same map without gradients, direction by direction in memory kept for it."""
+        frames, height, width, channels = x.shape
+        grid = (frames, height, width)
+        if grid not in self._sweeps:
+            self._sweeps = {  # of the last shape alone: blocks of a clip are alike but for the last
+                grid: InPlaceSweep(x, len(DIRECTIONS), *grid, self.config.hidden_channels)
+            }
+        sweeping = self._sweeps[grid]
+        flat = x.reshape(-1, channels)
+        for d, name in enumerate(DIRECTIONS):
+            drive = torch.addmm(self.b[d], flat, self.U[d]).view(*grid, -1).flip(_FLIPS[name])
+            if state is not None:
+                drive[0] += state[d] @ self.K_time
+            sweeping.drive(d, drive)
+        sweeping.run(self.K_space, self.K_time)
+        y = self.c.expand(len(flat), -1).clone()
+        for d, name in enumerate(DIRECTIONS):
+            y.addmm_(sweeping.hidden(d).flip(_FLIPS[name]).view(len(flat), -1), self.V[d])
+        after = torch.stack([sweeping.hidden(d)[-1] for d in range(len(DIRECTIONS))])
+        return y.view(*grid, -1), after
+
 
 def mirror(per_direction: Tensor) -> Tensor:
     """Flip each direction's (…, H, W, C) so that its graph becomes G_se. Its own inverse."""
     return torch.stack(
         [plane.flip(_FLIPS[d]) for d, plane in zip(DIRECTIONS, per_direction, strict=True)]
     )
-
-
-unmirror = mirror

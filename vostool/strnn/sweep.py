@@ -42,6 +42,37 @@ def sweep(drive: Tensor, K_space: Tensor, K_time: Tensor) -> Tensor:
     return hidden
 
 
+class InPlaceSweep:
+    """The sweep without gradients, block after block of one shape in the same memory.
+
+    Fresh memory of this size costs more than the arithmetic, so it is kept from block to block.
+
+    Args:
+        like: gives the number type and the device.
+        directions, frames, height, width, channels: of a block's drive.
+    """
+
+    def __init__(
+        self, like: Tensor, directions: int, frames: int, height: int, width: int, channels: int
+    ) -> None:
+        self._skew = _Skew(directions, frames, height, width)
+        self._buffer = self._skew.empty(like, channels)
+        self._vertices = self._skew.vertices(self._buffer)
+
+    def drive(self, direction: int, values: Tensor) -> None:
+        """Set what enters each vertex of one direction from outside, (T, H, W, C)."""
+        self._vertices[direction].copy_(values)
+
+    def run(self, K_space: Tensor, K_time: Tensor) -> None:
+        """Turn what was set for all directions into hidden states."""
+        self._skew.fill_elsewhere(self._buffer, -torch.inf)
+        _forward_planes(self._skew, self._buffer, K_space, K_time)
+
+    def hidden(self, direction: int) -> Tensor:
+        """The hidden states of one direction, (T, H, W, C), to be read before the next block."""
+        return self._vertices[direction]
+
+
 @dataclass(frozen=True)
 class _Skew:
     """The skewed buffer of a block: (planes, D, rows, C), with zero margins."""
@@ -68,23 +99,27 @@ class _Skew:
     def planes(self) -> int:
         return self.height + self.width + self.frames - 2
 
-    def buffer(self, values: Tensor, elsewhere: float) -> Tensor:
-        """A new buffer that holds ``values`` (D, T, H, W, C) at the vertices.
-
-        Cells that a step works on but that are no vertex hold ``elsewhere``; all others are 0.
-        Two empty planes stand before the first plane and two after the last.
-        """
-        buffer = values.new_zeros(
-            self.planes + 4, self.directions, self.rows + 2 * self.margin, values.shape[-1]
+    def empty(self, like: Tensor, channels: int) -> Tensor:
+        """A new buffer of zeros, with two empty planes before the first and after the last."""
+        return like.new_zeros(
+            self.planes + 4, self.directions, self.rows + 2 * self.margin, channels
         )
-        if elsewhere:
-            self._cells(buffer, 0).fill_(elsewhere)
-            for t in range(self.frames):
-                cells = self._cells(buffer, t + 1)
-                cells[:, :t] = elsewhere
-                cells[:, t + self.height :] = elsewhere
+
+    def buffer(self, values: Tensor, elsewhere: float) -> Tensor:
+        """A new buffer that holds (D, T, H, W, C) values at the vertices."""
+        buffer = self.empty(values, values.shape[-1])
         self.vertices(buffer).copy_(values)
+        if elsewhere:
+            self.fill_elsewhere(buffer, elsewhere)
         return buffer
+
+    def fill_elsewhere(self, buffer: Tensor, value: float) -> None:
+        """Set the cells that the steps work on but that are no vertex."""
+        self._cells(buffer, 0).fill_(value)
+        for t in range(self.frames):
+            cells = self._cells(buffer, t + 1)
+            cells[:, :t] = value
+            cells[:, t + self.height :] = value
 
     def vertices(self, buffer: Tensor) -> Tensor:
         """The buffer's vertices, seen as (D, T, H, W, C)."""
@@ -157,10 +192,12 @@ def _forward_planes(skew: _Skew, h: Tensor, K_space: Tensor, K_time: Tensor) -> 
     """Turn what drives each vertex into its hidden state, in place, plane by plane."""
     north, past = skew.slots, skew.slots + 1
     K_past = K_time.expand_as(K_space)
+    scratch = torch.empty_like(h[0])
     for s in range(skew.planes):
         a, b = skew.active(s)
         now, before, earlier = h[s + 2, :, a:b], h[s + 1], h[s]
-        neighbours = before[:, a:b] + before[:, a - north : b - north]
+        neighbours = scratch[:, a:b]
+        torch.add(before[:, a:b], before[:, a - north : b - north], out=neighbours)
         neighbours += earlier[:, a - north : b - north]
         torch.baddbmm(now, neighbours, K_space, out=now)
         torch.baddbmm(now, before[:, a - past : b - past], K_past, out=now)
