@@ -169,8 +169,7 @@ def open_clip(
         )
     if frames[0] < 0 or (frames[1] or 0) < 0:
         raise ClipError(f"{path}: frames {_range(frames)} counts from the end; count from 0")
-    default = path.resolve().name if path.is_dir() else path.stem
-    clip = Clip(name or default, path, *frames)
+    clip = Clip(name or default_name(path), path, *frames)
     if path.is_dir() and not clip.files:
         whole = replace(clip, start=0, stop=None).files
         if whole:
@@ -183,6 +182,12 @@ def open_clip(
     if next(clip.frames(), None) is None:
         raise ClipError(f"{path}: not one frame can be decoded; is it a whole video?")
     return clip
+
+
+def default_name(source: str | Path) -> str:
+    """What a clip is called unless told otherwise: its folder's name, or its file's less suffix."""
+    path = Path(source)
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def open_davis_sequence(

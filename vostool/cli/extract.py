@@ -66,7 +66,7 @@ def command(
     is done at once; an interrupted run is taken up where it stopped.
     """
     from vostool import pipeline
-    from vostool.clips import Clip, open_clip, open_davis_sequence
+    from vostool.clips import Clip, default_name, open_clip, open_davis_sequence
     from vostool.store import FeatureStore
 
     sources = expand(clips)
@@ -79,14 +79,16 @@ def command(
         return open_clip(source, name=name, frames=frames)
 
     taken: dict[str, str] = {}
+    for source in sources:
+        called = name or default_name(source)
+        if taken.setdefault(called, source) != source:
+            raise click.UsageError(
+                f"{taken[called]} and {source} would both be called {called}; "
+                "extract them one by one with --name"
+            )
 
     def work(source: str) -> None:
         clip = opened(source)
-        if taken.setdefault(clip.name, source) != source:
-            raise click.UsageError(
-                f"{taken[clip.name]} and {source} would both be called {clip.name}; "
-                "extract them one by one with --name"
-            )
         with progress_bar(f"extract {clip.name}") as progress:
             stage = pipeline.extract(
                 clip,
