@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,9 @@ Say = Callable[[str], None]
 
 NETWORK_HEIGHT = 480
 """Taller frames are scaled down for the network: the method was made and measured at 480p."""
+
+
+Item = TypeVar("Item")
 
 
 def _quiet(*_: object) -> None:
@@ -107,7 +111,7 @@ def extract(
         writer = store.writer(clip.name, "backbone", stamp)
         pyramid = Pyramid(clip.size, network_size, network.levels(*network_size))
         writer.begin(pyramid, facts)
-        chunks = _chunks_ahead(clip, writer.done, network_size)
+        chunks = _ahead(_network_chunks(clip, writer.done, network_size))
         with ThreadPoolExecutor(1) as behind:  # writing goes on while the network runs
             written = None
             for frames in chunks:
@@ -244,13 +248,17 @@ class Labeller:
         self._pyramid = pyramid
         # Scores against background's: one map fewer to bring up, and arg-max is the same.
         self._weights = pyramid.split(W[:, 1:] - W[:, :1])
-        self._labels = np.asarray(object_ids, np.uint8)
+        self._object_ids = object_ids[1:]
 
     def mask(self, features: Features) -> Mask:
         """The arg-max of the scores of one frame, (h, w, C) a level, at the clip's resolution."""
+        mask = np.zeros(self._pyramid.clip_size, np.uint8)
+        best = np.zeros(self._pyramid.clip_size, np.float32)  # background's score
         scores = self._pyramid.scores(features, self._weights)
-        best = np.where(scores.max(0) > 0, scores.argmax(0) + 1, 0)
-        return self._labels[best]
+        for object_id, score in zip(self._object_ids, scores, strict=True):
+            mask[score > best] = object_id
+            np.maximum(best, score, out=best)
+        return mask
 
 
 def predict(adapter: Adapter, stage: Stage) -> Iterator[tuple[int, Mask]]:
@@ -263,7 +271,7 @@ def predict(adapter: Adapter, stage: Stage) -> Iterator[tuple[int, Mask]]:
     check_belongs(adapter, stage)
     labeller = Labeller(stage.pyramid, adapter.W, adapter.object_ids)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start, chunk in stage.by_chunk():
+        for start, chunk in _ahead(stage.by_chunk()):
             frames = [[level[i] for level in chunk] for i in range(len(chunk[0]))]
             yield from enumerate(pool.map(labeller.mask, frames), start)
     stage.check_unchanged()
@@ -353,25 +361,22 @@ def _already(
     return None
 
 
-def _chunks_ahead(
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made in a thread while the one before it is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def _network_chunks(
     clip: Clip, start: int, network_size: tuple[int, int]
 ) -> Iterator[npt.NDArray[np.uint8]]:
-    """Chunks of frames at the network's size, one decoded ahead of the one in use."""
-    frames = clip.frames(start)
-
-    def decode() -> list[Frame]:
-        chunk = []
-        for frame in frames:
-            chunk.append(_resized(frame, network_size))
-            if len(chunk) == CHUNK_FRAMES:
-                break
-        return chunk
-
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(decode)
-        while chunk := coming.result():
-            coming = ahead.submit(decode)
-            yield np.stack(chunk)
+    """The clip from one frame on, (frames, h, w, 3) at the network's size, a chunk at a time."""
+    frames = (_resized(frame, network_size) for frame in clip.frames(start))
+    while chunk := list(islice(frames, CHUNK_FRAMES)):
+        yield np.stack(chunk)
 
 
 def _resized(frame: Frame, size: tuple[int, int]) -> Frame:

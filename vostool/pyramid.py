@@ -69,11 +69,14 @@ class Pyramid:
         for level, grid in zip(self.levels, features, strict=True):
             rows, row_weights = self._neighbours(level, 0, xy[:, 1])
             columns, column_weights = self._neighbours(level, 1, xy[:, 0])
-            part = np.zeros((len(xy), level.shape[2]), np.float32)
-            for a in range(2):
-                for b in range(2):
-                    weight = row_weights[a] * column_weights[b]
-                    part += weight[:, None] * grid[rows[a], columns[b]].astype(np.float32)
+            _, width, channels = level.shape
+            vertices = grid.reshape(-1, channels).astype(np.float32)
+            part = np.zeros((len(xy), channels), np.float32)
+            for row, row_weight in zip(rows, row_weights, strict=True):
+                for column, column_weight in zip(columns, column_weights, strict=True):
+                    corner = vertices.take(row * width + column, axis=0)
+                    corner *= (row_weight * column_weight)[:, None]
+                    part += corner
             parts.append(part)
         return np.concatenate(parts, axis=1)
 

@@ -78,15 +78,15 @@ class EfficientNetLite0Pyramid:
         )
         levels = []
         for level in LEVELS:
-            parts = [functional.normalize(stages[n].float(), dim=1, eps=1e-6) for n in level.stages]
-            grid = torch.cat(parts, 1).permute(0, 2, 3, 1)
-            levels.append(grid.to("cpu", torch.float16).contiguous().numpy())
+            grids = [stages[n].permute(0, 2, 3, 1).float() for n in level.stages]
+            unit = torch.cat([functional.normalize(g, dim=-1, eps=1e-6) for g in grids], dim=-1)
+            levels.append(unit.to("cpu", torch.float16).numpy())
         return levels
 
     @torch.inference_mode()
     def stages(self, frames: npt.NDArray[np.uint8]) -> list[Tensor]:
         """The bare network on some frames: what extraction's speed is measured against."""
-        x = torch.from_numpy(frames).to(self._device).permute(0, 3, 1, 2)
+        x = torch.tensor(frames).to(self._device).permute(0, 3, 1, 2)
         x = (x.float() - 127) / 128
         x = x.to(self._dtype, memory_format=torch.channels_last)
         stages: list[Tensor] = self._network.stages(x)

@@ -125,14 +125,14 @@ class StageWriter:
         frames = len(features[0])
         stop = self.done + frames
         try:
-            group = zarr.open_group(self.folder, mode="r+")
-            names = [str(name) for name in group.attrs["levels"]]  # type: ignore[union-attr]
-            for name, level in zip(names, features, strict=True):
-                array = group[name]
-                assert isinstance(array, zarr.Array)
-                array.resize((stop, *array.shape[1:]))
-                # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
-                with zarr.config.set({"array.write_empty_chunks": True}):
+            # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                group = zarr.open_group(self.folder, mode="r+")
+                names = [str(name) for name in group.attrs["levels"]]  # type: ignore[union-attr]
+                for name, level in zip(names, features, strict=True):
+                    array = group[name]
+                    assert isinstance(array, zarr.Array)
+                    array.resize((stop, *array.shape[1:]))
                     array[self.done : stop] = level
             if carried is not None:
                 _write_in_one_step(

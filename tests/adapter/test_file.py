@@ -1,0 +1,69 @@
+"""An adapter file gives back what was written, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from vostool.adapter import (
+    PRESETS,
+    Adapter,
+    Moments,
+    Provenance,
+    Samples,
+    read_adapter,
+    write_adapter,
+)
+from vostool.errors import AdapterError
+
+
+@pytest.fixture
+def adapter() -> Adapter:
+    rng = np.random.default_rng(0)
+    moments = Moments.none(4).plus(rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9]))
+    samples = Samples(*(rng.integers(0, 9, 6) for _ in range(5)))
+    provenance = Provenance(
+        "clip", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
+    )
+    return Adapter(rng.normal(size=(4, 3)), moments, samples, PRESETS["paper"], provenance)
+
+
+def test_round_trip(adapter: Adapter, tmp_path: Path) -> None:
+    write_adapter(tmp_path / "a.h5", adapter)
+    back = read_adapter(tmp_path / "a.h5")
+    assert back.object_ids == (0, 5, 9)
+    assert back.preset == adapter.preset and back.provenance == adapter.provenance
+    np.testing.assert_array_equal(back.W, adapter.W)
+    np.testing.assert_array_equal(back.moments.second, adapter.moments.second)
+    np.testing.assert_array_equal(back.samples.xy, adapter.samples.xy)
+
+
+def test_missing_file_tells_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(AdapterError, match="vostool adapt"):
+        read_adapter(tmp_path / "a.h5")
+
+
+def test_other_files_are_none(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("hello")
+    with h5py.File(tmp_path / "foreign.h5", "w") as h5:
+        h5["x"] = 1
+    for name in ("text.h5", "foreign.h5"):
+        with pytest.raises(AdapterError, match=name):
+            read_adapter(tmp_path / name)
+
+
+def test_a_truncated_file_is_none(adapter: Adapter, tmp_path: Path) -> None:
+    write_adapter(tmp_path / "a.h5", adapter)
+    whole = (tmp_path / "a.h5").read_bytes()
+    (tmp_path / "a.h5").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(AdapterError, match=r"a\.h5"):
+        read_adapter(tmp_path / "a.h5")
+
+
+def test_a_folder_that_is_not_there(adapter: Adapter, tmp_path: Path) -> None:
+    with pytest.raises(AdapterError, match="cannot be written"):
+        write_adapter(tmp_path / "no" / "a.h5", adapter)
+    assert not (tmp_path / "no").exists()

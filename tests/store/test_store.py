@@ -1,0 +1,193 @@
+"""A reader sees a finished stage or none; damage is found and named; names stay in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vostool.errors import StoreError
+from vostool.pyramid import Level, Pyramid
+from vostool.store import ClipFacts, Features, FeatureStore, Stage, Stamp
+from vostool.store.layout import check_name, chunk_file, clip_folder
+
+FACTS = ClipFacts("clip.mp4", 0, None, (32, 48), 25.0)
+STAMP = Stamp({"clip": "abc", "backbone": "net"})
+
+
+def pyramid(*shapes: tuple[int, int, int]) -> Pyramid:
+    levels = tuple(Level(f"s{8 * 2**i}", 8 * 2**i, shape) for i, shape in enumerate(shapes))
+    return Pyramid((32, 48), (32, 48), levels)
+
+
+PYRAMID = pyramid((4, 6, 5), (2, 3, 7))
+
+
+def some(frames: int, geometry: Pyramid = PYRAMID) -> Features:
+    rng = np.random.default_rng(frames)
+    return [rng.normal(size=(frames, *lv.shape)).astype(np.float16) for lv in geometry.levels]
+
+
+def stored(root: Path, features: Features, stamp: Stamp = STAMP, name: str = "clip") -> Stage:
+    store = FeatureStore(root)
+    with store.lock(name):
+        writer = store.writer(name, "backbone", stamp)
+        writer.begin(PYRAMID, FACTS)
+        for start in range(writer.done, len(features[0]), 8):
+            writer.append([level[start : start + 8] for level in features])
+        return writer.finish()
+
+
+def same(a: Features, b: Features) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 5), st.integers(1, 9))
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, frames: int, h: int, w: int, c: int
+) -> None:
+    geometry = pyramid((h, w, c))
+    features = some(frames, geometry)
+    store = FeatureStore(tmp_path_factory.mktemp("store"))
+    writer = store.writer("clip", "backbone", STAMP)
+    writer.begin(geometry, FACTS)
+    for start in range(0, frames, 8):
+        writer.append([level[start : start + 8] for level in features])
+    stage = writer.finish()
+    assert stage.frames == frames and stage.pyramid == geometry and stage.facts == FACTS
+    assert same(stage.read(0, frames), features)
+    assert same(stage.read_frame(frames - 1), [level[-1] for level in features])
+
+
+def test_chunks_of_zeros_are_there_too(tmp_path: Path) -> None:
+    zeros = [np.zeros_like(level) for level in some(9)]
+    assert same(stored(tmp_path, zeros).read(0, 9), zeros)
+
+
+def test_an_unfinished_stage_is_no_stage(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    writer = store.writer("clip", "backbone", STAMP)
+    writer.begin(PYRAMID, FACTS)
+    writer.append(some(8))
+    assert store.find("clip", "backbone") is None
+    assert store.unfinished("clip") == ["backbone"]
+    with pytest.raises(StoreError, match="vostool extract"):
+        store.stage("clip", "backbone")
+
+
+def test_an_unfinished_stage_is_taken_up_at_the_last_chunk(tmp_path: Path) -> None:
+    features = some(20)
+    store = FeatureStore(tmp_path)
+    first = store.writer("clip", "backbone", STAMP)
+    first.begin(PYRAMID, FACTS)
+    first.append([level[:8] for level in features])
+    first.append([level[8:16] for level in features])
+    torn = chunk_file(first.folder / "s8", 2)
+    torn.write_bytes(b"half a chunk that was being written when the run was killed")
+    second = store.writer("clip", "backbone", STAMP)
+    assert second.done == 16
+    second.begin(PYRAMID, FACTS)
+    second.append([level[16:] for level in features])
+    assert same(second.finish().read(0, 20), features)
+
+
+def test_another_stamp_starts_afresh(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    first = store.writer("clip", "backbone", STAMP)
+    first.begin(PYRAMID, FACTS)
+    first.append(some(8))
+    assert store.writer("clip", "backbone", Stamp({"clip": "other"})).done == 0
+
+
+def test_a_carried_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path)
+    first = store.writer("clip", "context", STAMP, carries=True)
+    first.begin(PYRAMID, FACTS)
+    first.append(some(8), carried=np.full(3, 1.0))
+    first.append(some(8), carried=np.full(3, 2.0))
+    second = store.writer("clip", "context", STAMP, carries=True)
+    assert second.done == 16
+    np.testing.assert_array_equal(second.carried(), np.full(3, 2.0))
+    (second.folder / "16.carried.npy").unlink()
+    assert store.writer("clip", "context", STAMP, carries=True).done == 0
+
+
+def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
+    old = stored(tmp_path, some(9))
+    stored(tmp_path, some(17), Stamp({"clip": "new"}))
+    assert FeatureStore(tmp_path).stage("clip", "backbone").frames == 17
+    with pytest.raises(StoreError, match="made anew"):
+        old.check_unchanged()
+    leftovers = [
+        f for f in tmp_path.rglob("*") if "replaced" in f.name or f.name == "progress.json"
+    ]
+    assert leftovers == []
+
+
+def test_a_flipped_byte_is_found_and_its_chunk_named(tmp_path: Path) -> None:
+    stage = stored(tmp_path, some(20))
+    assert list(stage.broken_chunks()) == []
+    file = chunk_file(stage.folder / "s16", 1)
+    damaged = bytearray(file.read_bytes())
+    damaged[7] ^= 1
+    file.write_bytes(damaged)
+    assert [broken for broken, _ in stage.broken_chunks()] == [file]
+    with pytest.raises(StoreError) as caught:
+        stage.read(0, 20)
+    assert str(file) in str(caught.value) and "vostool store rm" in str(caught.value)
+    stage.read(0, 8)  # the others are still good
+
+
+def test_a_missing_chunk_is_not_read_as_zeros(tmp_path: Path) -> None:
+    stage = stored(tmp_path, some(20))
+    chunk_file(stage.folder / "s8", 2).unlink()
+    with pytest.raises(StoreError, match=r"c\.2\.0\.0\.0"):
+        FeatureStore(tmp_path).stage("clip", "backbone")
+
+
+def test_stamps_tell_what_differs() -> None:
+    stamp = Stamp({"clip": "a", "network_height": 480}, {"device": "cpu"})
+    assert stamp == Stamp({"clip": "a", "network_height": 480}, {"device": "cuda"})
+    other = Stamp({"clip": "a", "network_height": 240})
+    assert stamp != other and stamp.key != other.key
+    assert other.difference(stamp) == "network height 480 is now 240"
+    assert Stamp.from_dict(stamp.as_dict()) == stamp
+    assert Stamp.from_dict({**stamp.as_dict(), "layout": 0}) != stamp
+
+
+def test_removing(tmp_path: Path) -> None:
+    stored(tmp_path, some(9))
+    store = FeatureStore(tmp_path)
+    assert store.names() == ["clip"]
+    with pytest.raises(StoreError, match="not in"):
+        store.remove("other")
+    store.remove("clip")
+    assert store.names() == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "", ".x", "a/b", "..", "a\\b", "x" * 300, "a\n"])
+def test_names_that_cannot_be(name: str) -> None:
+    with pytest.raises(StoreError, match="--name"):
+        check_name(name)
+
+
+@given(st.text(max_size=20))
+def test_no_name_that_passes_leaves_the_store(name: str) -> None:
+    try:
+        folder = clip_folder(Path("/store"), name)
+    except StoreError:
+        return
+    assert folder.resolve().parent == Path("/store").resolve()
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be")
+    with (
+        pytest.raises(StoreError, match="cannot be written"),
+        FeatureStore(tmp_path / "store").lock("clip"),
+    ):
+        pass
