@@ -1,15 +1,22 @@
-"""The embedded backbone is the published network: it names what is on well-known photos, its
-vertices lie where the pyramid says, and only its own weights load."""
+"""Protects the default features: the network is the published one, with the published weights.
+
+It must still name a cat, keep its geometry (vertex i of stride s is centred on pixel s·i), give a
+frame the same features in any company, and refuse weights that are not its own, by name.
+"""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from skimage import data
+from torch import Tensor, nn
 
 from vostool.backbones import efficientnet_lite0_file, load_backbone, weights_fingerprint
 from vostool.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
@@ -17,113 +24,259 @@ from vostool.backbones.efficientnet_pyramid import LEVELS, EfficientNetLite0Pyra
 from vostool.backbones.state import load_state
 from vostool.errors import VostoolError, WeightsError
 
-CATS = range(281, 286)
-COFFEE = {967, 968, 504}  # espresso, cup, coffee mug
+CPU = torch.device("cpu")
+CATS = range(281, 286)  # tabby, tiger, Persian, Siamese, Egyptian
+CUPS = (504, 967, 968)  # coffee mug, espresso, cup
+STRIDES = (2, 4, 8, 16, 16, 32, 32)
+CHANNELS = (16, 24, 40, 80, 112, 192, 320)
 
 
-@pytest.fixture(scope="module")
-def network() -> EfficientNetLite0:
+def published() -> EfficientNetLite0:
     network = EfficientNetLite0()
     load_state(network, efficientnet_lite0_file())
     return network.eval()
 
 
 @pytest.fixture(scope="module")
+def network() -> EfficientNetLite0:
+    return published()
+
+
+@pytest.fixture(scope="module")
 def pyramid() -> EfficientNetLite0Pyramid:
-    return EfficientNetLite0Pyramid(efficientnet_lite0_file(), torch.device("cpu"))
+    return EfficientNetLite0Pyramid(efficientnet_lite0_file(), CPU)
 
 
-def best_class(network: EfficientNetLite0, photo: np.ndarray) -> int:
-    height, width = photo.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = cv2.resize(photo[top : top + side, left : left + side], (224, 224))
-    x = torch.from_numpy(square).permute(2, 0, 1)[None].float()
-    with torch.no_grad():
-        return int(network((x - 127) / 128).argmax())
+@pytest.fixture(scope="module")
+def cat() -> npt.NDArray[np.uint8]:
+    """(224, 224, 3): the middle of a picture."""
+    return centre(data.chelsea())
 
 
-def test_it_sees_a_cat(network: EfficientNetLite0) -> None:
-    assert best_class(network, data.chelsea()) in CATS
+def centre(image: npt.NDArray[np.uint8], side: int = 224) -> npt.NDArray[np.uint8]:
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return np.ascontiguousarray(image[top : top + side, left : left + side])
 
 
-def test_it_sees_a_cup_of_coffee(network: EfficientNetLite0) -> None:
-    assert best_class(network, data.coffee()) in COFFEE
+def as_input(image: npt.NDArray[np.uint8]) -> Tensor:
+    return ((torch.tensor(image).float() - 127) / 128).permute(2, 0, 1)[None]
 
 
-@pytest.mark.parametrize("size", [(480, 854), (97, 131), (33, 32), (1, 1)])
-def test_shapes_are_those_announced(
-    pyramid: EfficientNetLite0Pyramid, size: tuple[int, int]
+@pytest.mark.parametrize(("picture", "classes"), [("chelsea", CATS), ("coffee", CUPS)])
+@torch.inference_mode()
+def test_names_what_a_picture_shows(
+    network: EfficientNetLite0, picture: str, classes: tuple[int, ...]
 ) -> None:
-    features = pyramid.features(np.zeros((1, *size, 3), np.uint8))
-    assert [f.shape[1:] for f in features] == [level.shape for level in pyramid.levels(*size)]
+    logits = network(as_input(centre(getattr(data, picture)())))
+    assert int(logits.argmax()) in classes
 
 
-def test_folding_batch_norms_changes_nothing(network: EfficientNetLite0) -> None:
-    folded = EfficientNetLite0()
-    load_state(folded, efficientnet_lite0_file())
-    fold_batch_norms(folded.eval())
-    x = torch.rand(1, 3, 65, 97) * 2 - 1
-    with torch.no_grad():
-        for plain, quick in zip(network.stages(x), folded.stages(x), strict=True):
-            torch.testing.assert_close(plain, quick, atol=1e-3, rtol=1e-3)
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (65, 97), (33, 31), (95, 127), (1, 1)])
+@torch.inference_mode()
+def test_a_stage_has_a_vertex_for_each_stride_begun(
+    network: EfficientNetLite0, height: int, width: int
+) -> None:
+    stages = network.stages(torch.zeros(1, 3, height, width))
+    shapes = [tuple(stage.shape[1:]) for stage in stages]
+    assert shapes == [
+        (c, -(-height // s), -(-width // s)) for c, s in zip(CHANNELS, STRIDES, strict=True)
+    ]
 
 
-def test_a_vertex_is_centred_on_its_pixel(network: EfficientNetLite0) -> None:
-    """Mirroring the frame about pixel 32·k mirrors features about vertex k of stride 32."""
-    weights = [m.weight for m in network.modules() if isinstance(m, torch.nn.Conv2d)]
-    saved = [w.detach().clone() for w in weights]
-    try:
-        with torch.no_grad():
-            for w in weights:  # make the filters symmetric, so that only the centring can differ
-                w.copy_((w + w.flip(-1)) / 2)
-            x = torch.rand(1, 3, 65, 32 * 6 + 1) * 2 - 1
-            for plain, mirrored in zip(network.stages(x), network.stages(x.flip(-1)), strict=True):
-                torch.testing.assert_close(plain, mirrored.flip(-1), atol=1e-3, rtol=1e-3)
-    finally:
-        with torch.no_grad():
-            for w, was in zip(weights, saved, strict=True):
-                w.copy_(was)
+@torch.inference_mode()
+def test_folding_batch_norms_changes_nothing(
+    network: EfficientNetLite0, cat: npt.NDArray[np.uint8]
+) -> None:
+    folded = fold_batch_norms(published())
+    assert not [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
+    x = as_input(cat)
+    for before, after in zip(network.stages(x), folded.stages(x), strict=True):
+        scale = float(before.abs().max())
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-4 * scale)
 
 
-def test_features_have_length_one_a_stage(pyramid: EfficientNetLite0Pyramid) -> None:
-    frame = np.random.default_rng(0).integers(0, 255, (1, 96, 128, 3), np.uint8)
-    for level, grid in zip(LEVELS, pyramid.features(frame), strict=True):
-        squares = (grid.astype(np.float64) ** 2).sum(-1)
-        np.testing.assert_allclose(squares, len(level.stages), rtol=5e-3)
+@torch.inference_mode()
+def test_a_shift_by_the_coarsest_stride_shifts_every_stage_by_whole_vertices(
+    network: EfficientNetLite0,
+) -> None:
+    wide = as_input(np.ascontiguousarray(data.chelsea()[:224, :448]))
+    here, there = wide[..., :320], wide[..., 32:352]
+    for stride, a, b in zip(STRIDES, network.stages(here), network.stages(there), strict=True):
+        step = 32 // stride
+        inside = slice(5 * step, 6 * step)  # out of reach of most of the border's padding
+        a, b = a[..., 3 * step, :], b[..., 3 * step, :]
+        moved = b[..., inside.start - step : inside.stop - step]
+        apart = float((a[..., inside] - moved).norm() / a[..., inside].norm())
+        unmoved = float((a[..., inside] - b[..., inside]).norm() / a[..., inside].norm())
+        assert apart < 0.15
+        assert unmoved > 2 * apart
 
 
-def test_a_frame_does_not_depend_on_its_batch(pyramid: EfficientNetLite0Pyramid) -> None:
-    frames = np.random.default_rng(0).integers(0, 255, (3, 64, 96, 3), np.uint8)
-    together, alone = pyramid.features(frames), pyramid.features(frames[1:2])
-    for a, b in zip(together, alone, strict=True):
-        np.testing.assert_allclose(a[1].astype(float), b[0].astype(float), atol=0.02)
+@torch.inference_mode()
+def test_vertices_are_centred_on_multiples_of_the_stride(network: EfficientNetLite0) -> None:
+    """A mirrored frame of s·n + 1 pixels gives mirrored features only if vertices are centred."""
+    rows = torch.linspace(-1, 1, 129)
+    x = (rows[:, None] * rows[None, :]).abs().expand(1, 3, -1, -1)
+    mirrored_network = published()
+    for module in mirrored_network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.data = module.weight.data.flip(-1)
+    there = mirrored_network.stages(x.flip(-1))
+    for here, mirrored in zip(network.stages(x), there, strict=True):
+        torch.testing.assert_close(mirrored.flip(-1), here, rtol=0, atol=1e-3)
+
+
+def test_levels_tell_the_shapes_of_the_features(pyramid: EfficientNetLite0Pyramid) -> None:
+    frames = np.zeros((2, 65, 97, 3), np.uint8)
+    levels, features = pyramid.levels(65, 97), pyramid.features(frames)
+    assert [f.shape for f in features] == [(2, *level.shape) for level in levels]
+    assert [level.stride for level in levels] == [8, 16, 32]
+    assert all(f.dtype == np.float16 for f in features)
+
+
+def test_each_stage_of_a_vertex_has_unit_length(
+    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+) -> None:
+    for level, grid in zip(LEVELS, pyramid.features(cat[None]), strict=True):
+        first = 0
+        for stage in level.stages:
+            part = grid[..., first : first + CHANNELS[stage]].astype(np.float32)
+            np.testing.assert_allclose(np.linalg.norm(part, axis=-1), 1, atol=2e-3)
+            first += CHANNELS[stage]
+        assert first == grid.shape[-1]
+
+
+def test_a_frame_alone_has_the_features_it_has_in_a_batch(
+    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+) -> None:
+    alone = pyramid.features(cat[None])
+    batch = pyramid.features(np.stack([cat[::-1], cat, np.zeros_like(cat)]))
+    tolerance = 1e-3 if pyramid.precision == "float32" else 2e-2
+    for one, many in zip(alone, batch, strict=True):
+        np.testing.assert_allclose(one[0], many[1], atol=tolerance)
+
+
+def test_the_same_frame_has_the_same_features_twice(
+    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+) -> None:
+    for once, again in zip(pyramid.features(cat[None]), pyramid.features(cat[None]), strict=True):
+        assert np.array_equal(once, again)
+
+
+def test_fast_arithmetic_is_close_to_exact(
+    network: EfficientNetLite0, pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+) -> None:
+    with torch.inference_mode():
+        exact = network.stages(as_input(cat))[4][0]
+    exact = nn.functional.normalize(exact, dim=0).permute(1, 2, 0).numpy()
+    stored = pyramid.features(cat[None])[1][0, ..., 80:].astype(np.float32)
+    assert float((exact * stored).sum(-1).min()) > 0.99  # cosine of the angle between them
+
+
+class Trap:
+    """Unpickling it would make a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.file,)
+
+
+def state() -> dict[str, Tensor]:
+    read: dict[str, Tensor] = torch.load(efficientnet_lite0_file(), weights_only=True)
+    return read
+
+
+def lacking(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    del state["_blocks.3._bn1.weight"]
+    return state
+
+
+def with_one_more(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**state, "_se_reduce.weight": torch.zeros(1)}
+
+
+def misshapen(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**state, "_fc.bias": torch.zeros(10)}
+
+
+def of_another_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {"layer1.0.conv1.weight": torch.zeros(64, 3, 7, 7)}
+
+
+def a_bare_tensor(state: dict[str, Tensor]) -> Tensor:
+    return torch.zeros(3)
+
+
+def a_list(state: dict[str, Tensor]) -> list[Tensor]:
+    return [torch.zeros(3)]
+
+
+def without_tensors(state: dict[str, Tensor]) -> dict[str, Any]:
+    return {**state, "_fc.bias": 5}
 
 
 @pytest.mark.parametrize(
-    ("spoil", "word"),
+    ("change", "told"),
     [
-        (lambda s: {k: v for k, v in s.items() if k != "_fc.bias"}, "missing"),
-        (lambda s: {**s, "extra": torch.zeros(1)}, "unknown"),
-        (lambda s: {**s, "_fc.bias": torch.zeros(3)}, "misshapen"),
+        (lacking, "_blocks.3._bn1.weight"),
+        (with_one_more, "_se_reduce.weight"),
+        (misshapen, "_fc.bias"),
+        (of_another_network, "_blocks.0._bn1.bias"),
+        (a_bare_tensor, "state dict"),
+        (a_list, "state dict"),
+        (without_tensors, "_fc.bias"),
     ],
 )
-def test_every_tensor_is_accounted_for(tmp_path: Path, spoil, word: str) -> None:  # type: ignore[no-untyped-def]
-    state = torch.load(efficientnet_lite0_file(), weights_only=True)
-    torch.save(spoil(state), tmp_path / "w.pth")
-    with pytest.raises(WeightsError, match=word) as caught:
-        load_state(EfficientNetLite0(), tmp_path / "w.pth")
-    assert "w.pth" in str(caught.value)
+def test_weights_that_are_not_its_own_are_refused_by_name(
+    tmp_path: Path, change: Callable[[dict[str, Tensor]], Any], told: str
+) -> None:
+    file = tmp_path / "weights.pth"
+    torch.save(change(state()), file)
+    with pytest.raises(WeightsError) as caught:
+        EfficientNetLite0Pyramid(file, CPU)
+    assert str(file) in str(caught.value)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_state_dict(tmp_path: Path) -> None:
-    (tmp_path / "w.pth").write_bytes(b"not weights")
-    with pytest.raises(WeightsError, match=r"w\.pth"):
-        load_state(EfficientNetLite0(), tmp_path / "w.pth")
+def test_weights_without_step_counters_are_whole(tmp_path: Path) -> None:
+    kept = {k: v for k, v in state().items() if not k.endswith("num_batches_tracked")}
+    torch.save(kept, tmp_path / "weights.pth")
+    EfficientNetLite0Pyramid(tmp_path / "weights.pth", CPU)
 
 
-def test_unknown_backbone_names_those_there_are() -> None:
-    with pytest.raises(VostoolError, match="efficientnet-lite0"):
-        load_backbone("resnet", torch.device("cpu"))
-    with pytest.raises(VostoolError, match="efficientnet-lite0"):
-        weights_fingerprint("resnet")
+def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    file, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
+    for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap))):
+        save({"_fc.bias": Trap(sprung)}, file)
+        with pytest.raises(WeightsError, match=r"weights\.pth: not a readable state dict"):
+            EfficientNetLite0Pyramid(file, CPU)
+        assert not sprung.exists()
+
+
+@pytest.mark.parametrize("length", [0, 1, 1000, -1000])
+def test_a_broken_file_is_refused(tmp_path: Path, length: int) -> None:
+    file = tmp_path / "weights.pth"
+    file.write_bytes(efficientnet_lite0_file().read_bytes()[:length])
+    with pytest.raises(WeightsError, match=r"weights\.pth"):
+        EfficientNetLite0Pyramid(file, CPU)
+
+
+def test_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "garbage.pth").write_bytes(np.random.default_rng(0).bytes(5000))
+    for name in ("garbage.pth", "missing.pth"):
+        with pytest.raises(WeightsError, match=name):
+            EfficientNetLite0Pyramid(tmp_path / name, CPU)
+
+
+def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
+    for ask in (weights_fingerprint, lambda name: load_backbone(name, CPU)):
+        with pytest.raises(VostoolError, match=r"resnet50.*efficientnet-lite0"):
+            ask("resnet50")
+
+
+def test_the_registry_gives_the_default_backbone() -> None:
+    assert isinstance(load_backbone("efficientnet-lite0", CPU), EfficientNetLite0Pyramid)
+    assert len(weights_fingerprint("efficientnet-lite0")) == 64

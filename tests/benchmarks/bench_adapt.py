@@ -6,10 +6,13 @@ python tests/benchmarks/bench_adapt.py
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the commands do, before numpy is imported
 
 from common import best_of, clip_480p, cold, scribble, table
 

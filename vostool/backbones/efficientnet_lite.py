@@ -64,8 +64,8 @@ class MBConvBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         inner = x
         if self.expands:
-            inner = nn.functional.relu6(self._bn0(self._expand_conv(inner)))
-        inner = nn.functional.relu6(self._bn1(self._depthwise_conv(inner)))
+            inner = nn.functional.relu6(self._bn0(self._expand_conv(inner)), inplace=True)
+        inner = nn.functional.relu6(self._bn1(self._depthwise_conv(inner)), inplace=True)
         projected: Tensor = self._bn2(self._project_conv(inner))
         return projected + x if self.adds else projected
 
@@ -97,7 +97,7 @@ class EfficientNetLite0(nn.Module):
         Returns:
             (B, C, h, w) each, at strides 2, 4, 8, 16, 16, 32, 32; h = ceil(H / stride).
         """
-        x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
+        x = nn.functional.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         outputs = []
         for number, block in enumerate(self._blocks):
             x = block(x)
@@ -107,7 +107,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Class logits (B, 1000) of images (B, 3, H, W)."""
-        x = nn.functional.relu6(self._bn1(self._conv_head(self.stages(x)[-1])))
+        x = nn.functional.relu6(self._bn1(self._conv_head(self.stages(x)[-1])), inplace=True)
         logits: Tensor = self._fc(x.mean((2, 3)))
         return logits
 

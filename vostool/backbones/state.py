@@ -19,8 +19,13 @@ def load_state(network: nn.Module, file: Path) -> None:
     try:
         state: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises many kinds for a broken file
-        reason = str(problem).splitlines()[0]
+        reason = (str(problem) or type(problem).__name__).splitlines()[0]
         raise WeightsError(f"{file}: not a readable state dict ({reason})") from problem
+    if not isinstance(state, dict):
+        raise WeightsError(f"{file}: not a state dict, which names each tensor")
+    for name, tensor in state.items():
+        if not isinstance(tensor, Tensor):
+            raise WeightsError(f"{file}: not a state dict; its {name} is no tensor")
     expected = network.state_dict()
     # Counters of training steps, which some exports leave out; inference does not read them.
     needed = {name for name in expected if not name.endswith("num_batches_tracked")}

@@ -9,6 +9,7 @@ import click
 from vostool.cli.common import (
     features_option,
     json_option,
+    one_blas_thread,
     preset_option,
     report,
     seed_option,
@@ -66,6 +67,7 @@ def command(
     NAME is a clip in the store. With --from, the features, sampling and solution go on from an
     earlier adapter, whose samples are all kept.
     """
+    one_blas_thread()
     from vostool import pipeline
     from vostool.adapter import PRESETS, read_adapter, write_adapter
     from vostool.scribbles import read_scribbles

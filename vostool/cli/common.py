@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -76,6 +77,15 @@ frames_option = click.option(
     metavar="A:B",
     help="Take frames A to B-1 alone; the first of them is then frame 0.",
 )
+
+
+def one_blas_thread() -> None:
+    """Let numpy multiply in one thread; to be called before it is imported.
+
+    These commands multiply small matrices, several frames at a time: threads within a product only
+    get in the way of each other, and starting them takes longer than the products.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def expand(arguments: tuple[str, ...]) -> list[str]:

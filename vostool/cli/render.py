@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vostool.cli.common import json_option, progress_bar, report, store_option
+from vostool.cli.common import json_option, one_blas_thread, progress_bar, report, store_option
 
 EPILOG = """\b
 Examples:
@@ -56,6 +56,7 @@ def command(
 
     The masks appear in the folder together, when all of them are made.
     """
+    one_blas_thread()
     from vostool import pipeline
     from vostool.adapter import read_adapter
     from vostool.store import FeatureStore
