@@ -48,7 +48,6 @@ def measure(
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
 @click.option("--preset", "presets", multiple=True, default=["default"], help="May be repeated.")
 @click.option("--ridge", type=float, help="Another λ than the preset's.")
-@click.option("--negatives", type=int, help="Another least number of random negatives.")
 @click.option("--every", default=1, help="Take every n-th sequence.")
 def main(
     davis_root: Path,
@@ -57,15 +56,12 @@ def main(
     store: Path,
     presets: tuple[str, ...],
     ridge: float | None,
-    negatives: int | None,
     every: int,
 ) -> None:
     """Print a Markdown table: a row a sequence, a column a preset."""
     chosen = [PRESETS[name] for name in presets]
     if ridge is not None:
         chosen = [replace(preset, ridge=ridge) for preset in chosen]
-    if negatives is not None:
-        chosen = [replace(preset, fewest_negatives=negatives) for preset in chosen]
     sequences = (davis_root / "ImageSets" / "2017" / f"{subset}.txt").read_text().split()[::every]
     click.echo(f"| sequence | {' | '.join(presets)} |\n|---|{'---|' * len(presets)}")
     scores = []

@@ -13,20 +13,18 @@ class Preset:
         ridge: λ of Eq. 3.
         weighting: ``samples`` sums the losses over samples, as Eq. 3 does; ``classes`` weights
             each class by one over its samples and over the number of classes.
-        fewest_negatives: at least so many background pixels are drawn in a round; with 0, as many
-            as there are positive ones, as in the paper.
         box_growth: how much the scribbles' boxes grow before negatives are drawn outside them.
     """
 
     ridge: float
     weighting: str
-    fewest_negatives: int
     box_growth: float = 1.2
 
 
 PRESETS = {
-    "paper": Preset(ridge=30.0, weighting="samples", fewest_negatives=0),
-    "default": Preset(ridge=0.1, weighting="classes", fewest_negatives=2000),
+    "paper": Preset(ridge=30.0, weighting="samples"),
+    "default": Preset(ridge=0.1, weighting="classes"),
 }
 """λ is not given in the paper. Both were chosen on the DAVIS training sequences with
-``examples/measure.py --subset train``; so was each departure of ``default``."""
+``examples/measure.py --subset train``. ``default`` departs in the weighting, so that neither many
+objects nor many background strokes outvote an object."""

@@ -95,7 +95,7 @@ def sample_round(
         [_scribbled(frame, marks, number) for frame, marks in sorted(stroke_maps.items())]
     )
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
-    wanted = max(positive - negative, preset.fewest_negatives)
+    wanted = max(0, positive - negative)
     candidates = [
         _where(frame, _drawable(marks, predicted.get(frame), preset.box_growth), BACKGROUND, number)
         for frame, marks in sorted(stroke_maps.items())
