@@ -209,7 +209,10 @@ def adapt(
             here = new.within(frame)
             moments = moments.plus(stage.pyramid.sample(grids, here.xy), here.object_id)
         samples = Samples.joined([samples, new])
-        W = solve(moments, preset.ridge, preset.weighting)
+        try:
+            W = solve(moments, preset.ridge, preset.weighting)
+        except AdapterError as problem:
+            raise AdapterError(f"{scribbles.source}: {problem}") from problem
     if W is None:
         raise AdapterError("no scribbles; give at least one round")
     return Adapter(
@@ -308,15 +311,16 @@ def render(
     stage = store.stage(name or adapter.provenance.clip, adapter.provenance.stage)
     check_belongs(adapter, stage)
     frames = None if overlay_file is None else _source(stage).frames()
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    aside = there / f".masks.{os.getpid()}"  # on the disk of the masks, whatever is mounted
     try:
-        aside.mkdir(parents=True)
+        aside.mkdir()
         with ThreadPoolExecutor(os.cpu_count()) as pool, _maybe_video(overlay_file, stage) as show:
             written = []
             for number, mask in predict(adapter, stage):
                 written.append(pool.submit(write_mask, mask_file(aside, number), mask))
                 if frames is not None:
-                    show(overlay(next(frames), mask))
+                    show(overlay(_next_frame(frames, stage), mask))
                 progress(number + 1, stage.frames)
             for one in written:
                 one.result()
@@ -430,6 +434,16 @@ def _source(stage: Stage) -> Clip:
         raise ClipError(
             f"{problem}; for an overlay, run vostool extract on the clip where it lies now"
         ) from problem
+
+
+def _next_frame(frames: Iterator[Frame], stage: Stage) -> Frame:
+    frame = next(frames, None)
+    if frame is None or frame.shape[:2] != stage.facts.size:
+        raise ClipError(
+            f"{stage.facts.source}: has other frames than when its features were made; for an "
+            "overlay, run vostool extract on it again"
+        )
+    return frame
 
 
 @contextmanager

@@ -249,7 +249,7 @@ def test_weights_without_step_counters_are_whole(tmp_path: Path) -> None:
 
 def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     file, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
-    for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap))):
+    for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap, 2))):
         save({"_fc.bias": Trap(sprung)}, file)
         with pytest.raises(WeightsError, match=r"weights\.pth: not a readable state dict"):
             EfficientNetLite0Pyramid(file, CPU)

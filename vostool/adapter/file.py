@@ -15,6 +15,7 @@ from vostool.adapter.presets import Preset
 from vostool.adapter.ridge import DoubleArray, Moments
 from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
+from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
 FORMAT = "vostool adapter 1"
 
@@ -74,7 +75,7 @@ def write_adapter(file: Path, adapter: Adapter) -> None:
     Raises:
         AdapterError: the folder cannot be written to.
     """
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside = file.parent / f".{file.name}.{os.getpid()}"
     try:
         with h5py.File(aside, "w") as h5:
             h5.attrs["format"] = FORMAT
@@ -118,7 +119,32 @@ def read_adapter(file: Path) -> Adapter:
                 **{name: h5[f"samples/{name}"][:] for name in Samples.none().columns()}
             )
             preset = Preset(**json.loads(h5.attrs["preset"]))
-            return Adapter(h5["W"][:], moments, samples, preset, Provenance(**provenance))
+            adapter = Adapter(h5["W"][:], moments, samples, preset, Provenance(**provenance))
+            _check_fit(adapter)
+            return adapter
     except (OSError, KeyError, TypeError, ValueError) as problem:
         reason = str(problem).splitlines()[0]
         raise AdapterError(f"{file}: not a whole adapter file ({reason})") from problem
+
+
+def _check_fit(adapter: Adapter) -> None:
+    """Make sure that an adapter's parts are of one making.
+
+    Raises:
+        ValueError: one does not fit the others.
+    """
+    W, moments, samples = adapter.W, adapter.moments, adapter.samples
+    classes, channels = len(moments.object_ids), W.shape[0]
+    shapes = {
+        "W": (W, (channels, classes)),
+        "counts": (moments.counts, (classes,)),
+        "first": (moments.first, (classes, channels)),
+        "second": (moments.second, (classes, channels, channels)),
+        **{name: (column, (len(samples),)) for name, column in samples.columns().items()},
+    }
+    for name, (array, shape) in shapes.items():
+        if array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(f"its {name} does not fit, or is not finite")
+    in_order = sorted({BACKGROUND, *moments.object_ids})
+    if list(moments.object_ids) != in_order or in_order[-1] > LARGEST_OBJECT_ID:
+        raise ValueError(f"its object ids are {moments.object_ids}")

@@ -74,6 +74,8 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
     damaged = False
     for name in expand(names) or store.names():
         folder = clip_folder(store_root, name)
+        if not folder.exists() and name not in store.names():
+            raise StoreError(f"{name}: not in {store_root}; see: vostool store ls")
         for stage_name in STAGES:
             if not (folder / stage_name).exists():
                 continue

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vostool.errors import StoreError
-from vostool.store.layout import PARTIAL, SUFFIX, check_name, clip_folder, partial_folder
+from vostool.store.layout import (
+    PARTIAL,
+    SUFFIX,
+    check_name,
+    clip_folder,
+    is_name,
+    partial_folder,
+)
 from vostool.store.stage import ClipFacts, Features, Stage, open_stage
 from vostool.store.stamp import Stamp
 from vostool.store.writing import StageWriter, clip_lock, unwritable, update_source
@@ -38,7 +45,7 @@ class FeatureStore:
         """The clips that have a finished stage or an unfinished one, in order."""
         finished = (entry.name.removesuffix(SUFFIX) for entry in self.root.glob(f"[!.]*{SUFFIX}"))
         unfinished = (entry.name for entry in (self.root / PARTIAL).glob("*"))
-        return sorted({*finished, *unfinished})
+        return sorted(name for name in {*finished, *unfinished} if is_name(name))
 
     def stage(self, name: str, stage: str) -> Stage:
         """Open a finished stage.

@@ -35,13 +35,18 @@ LOCKS = ".locks"
 _NAME = re.compile(r"[\w][\w .+=@,-]*")
 
 
+def is_name(name: str) -> bool:
+    """Whether a clip can be called so."""
+    return bool(_NAME.fullmatch(name)) and len(name) <= 200
+
+
 def check_name(name: str) -> str:
     """Return a clip's name if it can be one.
 
     Raises:
         StoreError: it is empty, hidden, or would leave the store.
     """
-    if not _NAME.fullmatch(name) or len(name) > 200:
+    if not is_name(name):
         raise StoreError(
             f"{name!r} cannot name a clip: letters, digits and . _ - + = @ , only, not beginning "
             "with a dot; give another with --name"

@@ -21,6 +21,9 @@ from vostool.store.stamp import Stamp
 Features = list[npt.NDArray[np.float16]]
 """An array (frames, h, w, C) a level, finest level first."""
 
+NOT_A_STAGE = (AttributeError, KeyError, TypeError, ValueError, OSError, BaseZarrError)
+"""What comes of metadata that are cut short, or that are not ours."""
+
 MADE_BY_COMMAND = {"backbone": "vostool extract CLIP", "context": "vostool propagate {name}"}
 
 
@@ -64,17 +67,17 @@ class Stage:
             self.facts = _facts(attributes["clip"])
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
-            network_size = attributes["network_size"]
-        except (KeyError, TypeError, ValueError, OSError, BaseZarrError) as problem:
+            network_height, network_width = attributes["network_size"]
+            self.pyramid = Pyramid(
+                self.facts.size,
+                (network_height, network_width),
+                tuple(
+                    Level(name, stride, (array.shape[1], array.shape[2], array.shape[3]))
+                    for name, stride, array in zip(names, strides, self._arrays, strict=True)
+                ),
+            )
+        except NOT_A_STAGE as problem:
             raise StoreError(f"{folder}: not a whole stage ({problem}); {self._mend}") from problem
-        self.pyramid = Pyramid(
-            self.facts.size,
-            (network_size[0], network_size[1]),
-            tuple(
-                Level(name, stride, (array.shape[1], array.shape[2], array.shape[3]))
-                for name, stride, array in zip(names, strides, self._arrays, strict=True)
-            ),
-        )
         # zarr reads a chunk whose file is gone as zeros, so their presence is checked here.
         for chunk in range(self.chunks):
             for name in names:

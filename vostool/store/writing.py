@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,9 @@ from vostool.store.stamp import Stamp
 
 PROGRESS = "progress.json"
 CARRIED = "carried.npy"
+ASIDE = ".aside"
+LEFT_BEHIND = (CARRIED, ASIDE, ".partial")
+"""How the names of files end that are of no use in a finished stage; the last are zarr's."""
 
 
 @contextmanager
@@ -162,14 +165,18 @@ class StageWriter:
         try:
             group = zarr.open_group(self.folder, mode="r+")
             group.attrs["frames"] = self.done
-            (self.folder / f"{self.done}.{CARRIED}").unlink(missing_ok=True)
+            for left in self.folder.rglob("*"):  # by this run and by those that were killed
+                if left.name.endswith(LEFT_BEHIND):
+                    left.unlink()
             zarr.open_group(place.parent, mode="a")
             shutil.rmtree(old, ignore_errors=True)
             if place.exists():
                 os.replace(place, old)
             os.replace(self.folder, place)
             (place / PROGRESS).unlink(missing_ok=True)
-            shutil.rmtree(self.folder.parent, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # another stage is in the making there
+                self.folder.parent.rmdir()
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
         return Stage(place, self.name)
@@ -178,10 +185,10 @@ class StageWriter:
         """How many frames an earlier attempt under this stamp has left whole."""
         try:
             record = json.loads((self.folder / PROGRESS).read_text())
-        except (OSError, ValueError):
+            key, frames = record["key"], int(record["frames"])
+        except (OSError, ValueError, TypeError, KeyError):
             return 0
-        frames = int(record["frames"])
-        if record["key"] != self.stamp.key:
+        if key != self.stamp.key:
             return 0
         return 0 if self._carries and not (self.folder / f"{frames}.{CARRIED}").exists() else frames
 
@@ -199,7 +206,7 @@ def unwritable(place: Path, problem: OSError) -> StoreError:
 
 
 def _write_in_one_step(file: Path, write: Any) -> None:
-    aside = file.with_name(f"{file.name}.aside")
+    aside = file.with_name(f"{file.name}{ASIDE}")
     with aside.open("wb") as stream:
         write(stream)
     os.replace(aside, file)

@@ -1,0 +1,108 @@
+"""Protects a stage in the making: taken up from what is surely whole, kept apart from all else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.store.test_store import FACTS, PYRAMID, STAMP, same, some, stored
+from vostool.store import Features, FeatureStore, StageWriter, Stamp
+
+OTHER = Stamp({"clip": "other"})
+
+
+def write(writer: StageWriter, features: Features, chunks: int | None = None) -> StageWriter:
+    """Append from where the writer stands, at most some chunks."""
+    writer.begin(PYRAMID, FACTS)
+    for start in list(range(writer.done, len(features[0]), 8))[:chunks]:
+        writer.append([level[start : start + 8] for level in features])
+    return writer
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2, 3])
+def test_abandoned_anywhere_it_is_taken_up_there(tmp_path: Path, chunks: int) -> None:
+    store, features = FeatureStore(tmp_path), some(20)
+    write(store.writer("clip", "backbone", STAMP), features, chunks)
+    again = store.writer("clip", "backbone", STAMP)
+    assert again.done == min(8 * chunks, 20)
+    assert same(write(again, features).finish().read(0, 20), features)
+
+
+def test_a_chunk_beyond_the_last_record_is_written_again(tmp_path: Path) -> None:
+    store, features = FeatureStore(tmp_path), some(20)
+    writer = write(store.writer("clip", "backbone", STAMP), features, 1)
+    record = (writer.folder / "progress.json").read_bytes()
+    write(writer, [-level for level in features], 1)
+    (writer.folder / "progress.json").write_bytes(record)  # as if killed before the record
+    again = store.writer("clip", "backbone", STAMP)
+    assert again.done == 8
+    assert same(write(again, features).finish().read(0, 20), features)
+
+
+def test_an_attempt_of_another_origin_leaves_no_trace(tmp_path: Path) -> None:
+    store, features = FeatureStore(tmp_path), some(11)
+    write(store.writer("clip", "backbone", OTHER), some(20), 2)
+    stage = write(store.writer("clip", "backbone", STAMP), features).finish()
+    assert stage.frames == 11 and stage.stamp == STAMP
+    assert same(stage.read(0, 11), features)
+
+
+@pytest.mark.parametrize(
+    "garbage", ["", "{", "[]", "{}", "null", "\0", '{"frames": 8}', '{"key": 1, "frames": "x"}']
+)
+def test_a_broken_record_of_progress_starts_afresh(tmp_path: Path, garbage: str) -> None:
+    store, features = FeatureStore(tmp_path), some(20)
+    writer = write(store.writer("clip", "backbone", STAMP), features, 1)
+    (writer.folder / "progress.json").write_text(garbage)
+    again = store.writer("clip", "backbone", STAMP)
+    assert again.done == 0
+    assert same(write(again, features).finish().read(0, 20), features)
+
+
+def test_a_finished_stage_keeps_nothing_of_the_making(tmp_path: Path) -> None:
+    features = some(20)
+    writer = FeatureStore(tmp_path).writer("clip", "context", STAMP, carries=True)
+    writer.begin(PYRAMID, FACTS)
+    writer.append(features, carried=np.zeros(3))
+    # What a kill leaves in the middle of a chunk and of a record:
+    (writer.folder / "s8" / "c.0.0.1234.partial").write_bytes(b"half a chunk")
+    (writer.folder / "progress.json.aside").touch()
+    (writer.folder / "8.carried.npy").touch()
+    folder = writer.finish().folder
+    kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    chunks = {f"{level}/c.{k}.0.0.0" for level in ("s8", "s16") for k in range(3)}
+    assert kept == {"zarr.json", "s8/zarr.json", "s16/zarr.json"} | chunks
+
+
+def test_the_old_stage_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    features = some(20)
+    stored(tmp_path, features, OTHER)
+    write(FeatureStore(tmp_path).writer("clip", "backbone", STAMP), some(16))
+    stage = FeatureStore(tmp_path).stage("clip", "backbone")
+    assert stage.stamp == OTHER
+    assert same(stage.read(0, 20), features)
+
+
+def test_finishing_one_stage_leaves_another_in_the_making(tmp_path: Path) -> None:
+    store, features = FeatureStore(tmp_path), some(20)
+    write(store.writer("clip", "backbone", STAMP), features, 2)
+    write(store.writer("clip", "context", STAMP), features).finish()
+    assert store.writer("clip", "backbone", STAMP).done == 16
+
+
+def test_not_a_number_and_the_largest_half_come_back(tmp_path: Path) -> None:
+    odd = some(3)
+    odd[0][0, 0, 0, :4] = np.nan, np.inf, -np.inf, np.finfo(np.float16).max
+    back = stored(tmp_path, odd).read(0, 3)
+    assert np.array_equal(back[0], odd[0], equal_nan=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+def test_chunks_in_turn_are_the_whole(tmp_path: Path, at_once: int) -> None:
+    features = some(20)
+    starts, parts = zip(*stored(tmp_path, features).by_chunk(at_once), strict=True)
+    assert list(starts) == list(range(0, 20, at_once * 8))
+    for number, level in enumerate(features):
+        assert np.array_equal(np.concatenate([part[number] for part in parts]), level)
