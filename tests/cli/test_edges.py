@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.conftest import Done, Vostool
+from tests.conftest import Done, Vostool, moving_square
+from vostool import pipeline
+from vostool.adapter import PRESETS, write_adapter
+from vostool.clips import open_clip
+from vostool.scribbles import read_scribbles
+from vostool.store import FeatureStore, update_source
+
+
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the square's features, to be copied."""
+    folder = tmp_path_factory.mktemp("features")
+    clip = open_clip(moving_square(folder / "square"))
+    pipeline.extract(clip, FeatureStore(folder / "store"), device="cpu")
+    return folder / "store"
 
 
 @pytest.fixture
-def adapted(vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path) -> Vostool:
+def adapted(
+    vostool: Vostool, features: Path, square_clip: Path, square_scribbles: Path, tmp_path: Path
+) -> Vostool:
     """The command line, with the square extracted and ``a.h5`` fitted to its scribbles."""
-    assert vostool("extract", square_clip).status == 0
-    done = vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
-    assert done.status == 0, done.err
+    store = FeatureStore(Path(shutil.copytree(features, tmp_path / "store")))
+    stage = store.stage("square", "backbone")
+    update_source(stage, replace(stage.facts, source=str(square_clip)))
+    rounds = [read_scribbles(square_scribbles)]
+    write_adapter(
+        tmp_path / "a.h5", pipeline.adapt("square", store, rounds, preset=PRESETS["default"])
+    )
     return vostool
 
 
@@ -54,9 +76,7 @@ def test_render_over_earlier_masks_replaces_them(adapted: Vostool, tmp_path: Pat
     assert (tmp_path / "m" / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "change", ["a frame less", "another size", "a corrupt frame"]
-)
+@pytest.mark.parametrize("change", ["a frame less", "another size", "a corrupt frame"])
 def test_an_overlay_over_a_clip_that_has_changed(
     adapted: Vostool, square_clip: Path, tmp_path: Path, change: str
 ) -> None:
