@@ -23,3 +23,7 @@ class AdapterError(VostoolError):
 
 class WeightsError(VostoolError):
     """A network's weights are missing, or are not this network's."""
+
+
+class DavisError(VostoolError):
+    """A DAVIS root, or masks to be scored, are not what the benchmark needs."""

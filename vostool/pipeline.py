@@ -102,13 +102,14 @@ def extract(
     )
     facts = ClipFacts(str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps)
     with store.lock(clip.name, lambda: say(f"{clip.name}: another run writes it; waiting")):
+        begun = time.perf_counter()
         if stage := _already(store, clip.name, "backbone", stamp, say):
             update_source(stage, facts)
             return stage
         network = load_backbone(backbone, _device(device))
         network_size = _network_size(clip.size, network_height)
         stamp = replace(stamp, made_by=_made_by(device, network.precision))
-        writer = store.writer(clip.name, "backbone", stamp)
+        writer = store.writer(clip.name, "backbone", stamp, begun=begun)
         pyramid = Pyramid(clip.size, network_size, network.levels(*network_size))
         writer.begin(pyramid, facts)
         chunks = _ahead(_network_chunks(clip, writer.done, network_size))
@@ -144,6 +145,7 @@ def propagate(
     from vostool.strnn.propagation import UNTRAINED, Propagation
 
     with store.lock(name, lambda: say(f"{name}: another run writes it; waiting")):
+        begun = time.perf_counter()
         backbone = store.stage(name, "backbone")
         propagation = Propagation(backbone.pyramid, _device(device))
         say(f"{name}: {UNTRAINED}")
@@ -153,7 +155,7 @@ def propagate(
         )
         if stage := _already(store, name, "context", stamp, say):
             return stage
-        writer = store.writer(name, "context", stamp, carries=True)
+        writer = store.writer(name, "context", stamp, carries=True, begun=begun)
         writer.begin(propagation.pyramid, backbone.facts)
         propagation.take_up(writer.carried())
         for start in range(writer.done, backbone.frames, CHUNK_FRAMES):
@@ -421,6 +423,7 @@ def _made_by(device: str, precision: str) -> dict[str, str]:
         "vostool": __version__,
         "torch": torch.__version__,
         "device": str(_device(device)),
+        "cores": str(os.cpu_count()),
         "precision": precision,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }

@@ -20,6 +20,8 @@ _COMMANDS = {
     "adapt": "Fit the classifier of a clip's objects to scribbles (Eq. 3).",
     "render": "Write the masks of every frame, and a video to look at.",
     "segment": "All of it in one: from a clip and scribbles to masks.",
+    "evaluate": "Run the DAVIS interactive benchmark on annotated sequences.",
+    "score": "J, F and J&F of a folder of masks, by any method.",
     "store": "List, verify and remove what is stored.",
 }
 

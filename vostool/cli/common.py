@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,24 @@ def report(result: dict[str, Any], as_json: bool, line: str) -> None:
     click.echo(json.dumps(result) if as_json else line)
 
 
+def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
+    """Print a table on standard output: words to the left, figures to the right.
+
+    It has no lines and no colours where that is no terminal, so that awk can read it.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=terminal)
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if terminal else 1000).print(table)
+
+
 def for_each(items: list[str], work: Callable[[str], None]) -> None:
     """Do some work for each item; one that fails is named, and the others are done all the same.
 
@@ -133,13 +151,13 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, unit: str = "frames") -> Iterator[Callable[[int, int], None]]:
     """A bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
     It appears with the first frame done after a second, so quick work shows none.
     """
     if not sys.stderr.isatty():
-        yield _plain_lines(what)
+        yield _plain_lines(what, unit)
         return
     from rich.console import Console
     from rich.progress import (
@@ -154,7 +172,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:.1f} frames/s"),
+        TextColumn(f"{{task.fields[rate]:.1f}} {unit}/s"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
@@ -177,7 +195,7 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
-def _plain_lines(what: str) -> Callable[[int, int], None]:
+def _plain_lines(what: str, unit: str) -> Callable[[int, int], None]:
     begun = last = time.monotonic()
 
     def show(done: int, total: int) -> None:
@@ -185,6 +203,6 @@ def _plain_lines(what: str) -> Callable[[int, int], None]:
         now = time.monotonic()
         if now - last >= PLAIN_LINE_EVERY:
             last = now
-            say(f"{what}: {done} of {total} frames, {now - begun:.0f} s")
+            say(f"{what}: {done} of {total} {unit}, {now - begun:.0f} s")
 
     return show

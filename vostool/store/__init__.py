@@ -68,9 +68,17 @@ class FeatureStore:
         folder = partial_folder(self.root, name)
         return sorted(stage for stage in STAGES if (folder / stage).exists())
 
-    def writer(self, name: str, stage: str, stamp: Stamp, *, carries: bool = False) -> StageWriter:
+    def writer(
+        self,
+        name: str,
+        stage: str,
+        stamp: Stamp,
+        *,
+        carries: bool = False,
+        begun: float | None = None,
+    ) -> StageWriter:
         """Begin a stage, or take up an unfinished one. Hold :meth:`lock` meanwhile."""
-        return StageWriter(self.root, name, stage, stamp, carries=carries)
+        return StageWriter(self.root, name, stage, stamp, carries=carries, begun=begun)
 
     def lock(
         self, name: str, on_wait: Callable[[], None] = lambda: None

@@ -93,6 +93,12 @@ class Stage:
         """How many chunks a level has."""
         return -(-self.frames // CHUNK_FRAMES)
 
+    @property
+    def seconds(self) -> float | None:
+        """How long the stage took to make, or None where an older vostool did not note it."""
+        seconds = self.stamp.made_by.get("seconds")
+        return None if seconds is None else float(seconds)
+
     @cached_property
     def bytes(self) -> int:
         """What the stage takes on disk."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,18 +78,32 @@ class StageWriter:
         stage: the stage's name.
         stamp: what the stage is made from. An unfinished attempt under an equal stamp is taken up.
         carries: whether blocks hand something on, so that going on needs what the last one left.
+        begun: when the work on the stage began, by ``time.perf_counter``.
 
     Attributes:
         done: how many frames are written already.
     """
 
     def __init__(
-        self, store: Path, name: str, stage: str, stamp: Stamp, *, carries: bool = False
+        self,
+        store: Path,
+        name: str,
+        stage: str,
+        stamp: Stamp,
+        *,
+        carries: bool = False,
+        begun: float | None = None,
     ) -> None:
         self.store, self.name, self.stage, self.stamp = store, name, stage, stamp
         self._carries = carries
         self.folder = partial_folder(store, name) / stage
-        self.done = self._resume()
+        self._begun = time.perf_counter() if begun is None else begun
+        self.done, self._seconds_before = self._resume()
+
+    @property
+    def seconds(self) -> float:
+        """The work that the stage has taken so far, that of earlier attempts included."""
+        return self._seconds_before + time.perf_counter() - self._begun
 
     def begin(self, pyramid: Pyramid, facts: ClipFacts) -> None:
         """Lay the arrays out, unless an earlier attempt did.
@@ -141,7 +156,8 @@ class StageWriter:
                 _write_in_one_step(
                     self.folder / f"{stop}.{CARRIED}", lambda file: np.save(file, carried)
                 )
-            record = json.dumps({"key": self.stamp.key, "frames": stop}).encode()
+            progress = {"key": self.stamp.key, "frames": stop, "seconds": self.seconds}
+            record = json.dumps(progress).encode()
             _write_in_one_step(self.folder / PROGRESS, lambda file: file.write(record))
             if carried is not None:
                 (self.folder / f"{self.done}.{CARRIED}").unlink(missing_ok=True)
@@ -164,6 +180,9 @@ class StageWriter:
         old = self.folder.with_name(f"{self.stage}.replaced")
         try:
             group = zarr.open_group(self.folder, mode="r+")
+            stamp = Stamp.from_dict(dict(group.attrs)["stamp"])  # type: ignore[arg-type]
+            made_by = {**stamp.made_by, "seconds": round(self.seconds, 3)}
+            group.attrs["stamp"] = replace(stamp, made_by=made_by).as_dict()
             group.attrs["frames"] = self.done
             for left in self.folder.rglob("*"):  # by this run and by those that were killed
                 if left.name.endswith(LEFT_BEHIND):
@@ -181,16 +200,19 @@ class StageWriter:
             raise unwritable(self.store, problem) from problem
         return Stage(place, self.name)
 
-    def _resume(self) -> int:
-        """How many frames an earlier attempt under this stamp has left whole."""
+    def _resume(self) -> tuple[int, float]:
+        """The whole frames that an earlier attempt under this stamp has left, and its seconds."""
+        nothing = 0, 0.0
         try:
             record = json.loads((self.folder / PROGRESS).read_text())
-            key, frames = record["key"], int(record["frames"])
+            key, frames, seconds = record["key"], int(record["frames"]), float(record["seconds"])
         except (OSError, ValueError, TypeError, KeyError):
-            return 0
+            return nothing
         if key != self.stamp.key:
-            return 0
-        return 0 if self._carries and not (self.folder / f"{frames}.{CARRIED}").exists() else frames
+            return nothing
+        if self._carries and not (self.folder / f"{frames}.{CARRIED}").exists():
+            return nothing
+        return frames, seconds
 
 
 def update_source(stage: Stage, facts: ClipFacts) -> None:

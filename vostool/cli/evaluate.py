@@ -1,0 +1,153 @@
+"""``vostool evaluate``."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vostool.cli.common import (
+    device_option,
+    features_option,
+    json_option,
+    one_blas_thread,
+    preset_option,
+    print_table,
+    progress_bar,
+    say,
+    seed_option,
+    store_option,
+)
+
+EPILOG = """\b
+Examples:
+  vostool evaluate --davis-root DAVIS --out results
+  vostool evaluate --davis-root DAVIS --sequences bear,camel --rounds 2 --out quick
+  vostool evaluate --davis-root DAVIS --preset paper --jobs 8 --out paper
+"""
+
+
+@click.command("evaluate", epilog=EPILOG)
+@click.option(
+    "--davis-root",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder laid out as DAVIS is; a part of it, or clips of your own, will do.",
+)
+@click.option("--subset", help="Sequences listed in ImageSets/2017/SUBSET.txt.  [default: val]")
+@click.option("--sequences", metavar="A,B,...", help="These sequences instead.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 16),
+    default=8,
+    show_default=True,
+    help="Rounds of scribbles a sample; each gives 30 s an object.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Samples side by side. Scores are the same; seconds are longer where cores are short.",
+)
+@click.option(
+    "--official-metrics", is_flag=True, help="J and F by davisinteractive: the same, slower."
+)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The results."
+)
+@store_option
+@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
+@device_option
+@features_option
+@preset_option
+@seed_option
+@json_option
+def command(
+    davis_root: Path,
+    subset: str | None,
+    sequences: str | None,
+    rounds: int,
+    jobs: int,
+    official_metrics: bool,
+    out: Path,
+    store_root: Path,
+    backbone: str,
+    device: str,
+    features: str,
+    preset: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run the DAVIS interactive benchmark, with its own session and robot.
+
+    Each first round of scribbles in ROOT/Scribbles/SEQUENCE/ is a sample. The robot answers the
+    masks of a round with scribbles on the worst frame. Scores are AUC and J&F at 60 s, by two
+    clocks: warm has features stored already, cold counts their making in each first round.
+
+    The folder of results gets warm.csv and cold.csv (the official reports), summary.json,
+    curve.png and worst.html. Finished samples are kept there: run again, an interrupted evaluation
+    goes on.
+    """
+    if subset is not None and sequences is not None:
+        raise click.UsageError("give --subset or --sequences, not both")
+    one_blas_thread()
+    from vostool.davis.evaluation import evaluate
+    from vostool.davis.method import Method
+    from vostool.davis.results import write_results
+    from vostool.davis.root import read_root
+    from vostool.davis.session import Protocol
+
+    begun = time.monotonic()
+    names = None if sequences is None else [name for name in sequences.split(",") if name]
+    evaluation = evaluate(
+        read_root(davis_root, subset=subset, names=names, say=say),
+        Method(store_root, preset, features, backbone, seed),
+        Protocol(rounds, official_metrics=official_metrics),
+        out,
+        jobs=jobs,
+        device=device,
+        bar=progress_bar,
+        say=say,
+    )
+    summary = write_results(out, evaluation)
+    say(f"{len(evaluation.samples)} samples in {time.monotonic() - begun:.0f} s; see {out}")
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        _print(summary)
+
+
+def _print(summary: dict[str, Any]) -> None:
+    rounds = summary["rounds"]
+    shown = sorted({1, min(3, len(rounds)), len(rounds)})
+    print_table(
+        ["sequence", *(f"J&F {n}" for n in shown), "AUC", "J&F@60s", "AUC cold", "J&F@60s cold"],
+        [
+            [
+                name,
+                *(f"{figures['rounds'][n - 1]['j_and_f']:.3f}" for n in shown),
+                *(
+                    f"{figures[clock][figure]:.3f}"
+                    for clock in ("warm", "cold")
+                    for figure in ("auc", "j_and_f_at_60s")
+                ),
+            ]
+            for name, figures in {**summary["sequences"], "all": summary}.items()
+        ],
+    )
+    click.echo()
+    print_table(
+        ["round", "J", "F", "J&F", "seconds", "cold"],
+        [
+            [
+                str(n),
+                *(f"{scores[key]:.3f}" for key in ("j", "f", "j_and_f")),
+                *(f"{scores[key]:.2f}" for key in ("seconds", "seconds_cold")),
+            ]
+            for n, scores in enumerate(rounds, 1)
+        ],
+    )

@@ -1,0 +1,200 @@
+"""An evaluation: every sample of some sequences, side by side, and taken up where it stopped."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from vostool import __version__
+from vostool.davis import compat
+from vostool.davis.method import Heavy, Method, Progress, Say
+from vostool.davis.root import DavisSequence
+from vostool.davis.samples import Sample, read_sample, write_sample
+from vostool.davis.session import Protocol, run_sample
+from vostool.errors import DavisError
+from vostool.store import Stamp, unwritable
+
+SETTINGS = "settings.json"
+SAMPLES = "samples"
+
+Bar = Callable[[str, str], AbstractContextManager[Progress]]
+"""Opens a progress bar: what it is about, and what it counts."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that an evaluation found.
+
+    Attributes:
+        sequences: what was evaluated.
+        method: what was measured.
+        protocol: by which rules.
+        samples: the finished samples, in the order of the sequences and their first rounds.
+        heavy: what ran once a clip, by the sequence's name.
+    """
+
+    sequences: Sequence[DavisSequence]
+    method: Method
+    protocol: Protocol
+    samples: list[Sample]
+    heavy: dict[str, Heavy]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides the scores, apart from the features."""
+        return settings(self.sequences, self.method, self.protocol)
+
+
+def evaluate(
+    sequences: Sequence[DavisSequence],
+    method: Method,
+    protocol: Protocol,
+    out: Path,
+    *,
+    jobs: int,
+    device: str,
+    bar: Bar,
+    say: Say,
+) -> Evaluation:
+    """Run the heavy stages of every sequence, then every sample that is not there yet.
+
+    Args:
+        sequences: from :func:`vostool.davis.root.read_root`.
+        method: what to measure.
+        protocol: by which rules.
+        out: the folder for the results. Finished samples are kept there.
+        jobs: how many samples run side by side.
+        device: where the heavy stages run.
+        bar: shows how far things are.
+        say: told what a person should know.
+
+    Raises:
+        DavisInteractiveError: the package is not installed.
+        DavisError: the folder holds an evaluation of other settings.
+        VostoolError: a heavy stage cannot run.
+    """
+    compat.load()
+    _begin(out, settings(sequences, method, protocol))
+    heavy = {}
+    for sequence in sequences:
+        with bar(f"features of {sequence.name}", "frames") as progress:
+            heavy[sequence.name] = method.prepare(sequence.clip, device, progress, say)
+    made_from = {
+        sequence.name: _made_from(sequence, method, protocol, heavy[sequence.name])
+        for sequence in sequences
+    }
+
+    def finished(sequence: DavisSequence, number: int) -> Sample | None:
+        return read_sample(out / SAMPLES, made_from[sequence.name], sequence.name, number)
+
+    every = [(s, number) for s in sequences for number in range(1, len(s.scribbles) + 1)]
+    missing = [sample for sample in every if finished(*sample) is None]
+    if len(missing) < len(every):
+        say(f"{out}: {len(every) - len(missing)} of {len(every)} samples are there already")
+    with _workers(jobs) as pool, bar("samples", "samples") as progress:
+        running: set[Future[None]] = {
+            pool.submit(_play, s, number, method, protocol, out / SAMPLES, made_from[s.name], jobs)
+            for s, number in missing
+        }
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for played in done:
+                played.result()
+            progress(len(every) - len(running), len(every))
+    samples = [sample for s, n in every if (sample := finished(s, n)) is not None]
+    return Evaluation(sequences, method, protocol, samples, heavy)
+
+
+def settings(
+    sequences: Sequence[DavisSequence], method: Method, protocol: Protocol
+) -> dict[str, Any]:
+    """What decides the scores, apart from the features."""
+    measured = asdict(method)
+    del measured["store"]
+    return {
+        "vostool": __version__,
+        **measured,
+        **asdict(protocol),
+        "sequences": {sequence.name: sequence.fingerprint for sequence in sequences},
+    }
+
+
+def _made_from(
+    sequence: DavisSequence, method: Method, protocol: Protocol, heavy: Heavy
+) -> dict[str, Any]:
+    return {**settings([sequence], method, protocol), "features_key": heavy.key}
+
+
+def _begin(out: Path, wanted: dict[str, Any]) -> None:
+    """Take an empty folder, or one with the same settings."""
+    try:
+        (out / SAMPLES).mkdir(parents=True, exist_ok=True)
+        file = out / SETTINGS
+        if not file.exists():
+            file.write_text(json.dumps(wanted, indent=2) + "\n")
+            return
+        there = json.loads(file.read_text())
+    except OSError as problem:
+        raise unwritable(out, problem) from problem
+    except ValueError as problem:
+        raise DavisError(f"{out / SETTINGS}: not whole; remove {out}") from problem
+    if there != wanted:
+        difference = Stamp(wanted).difference(Stamp(there))
+        raise DavisError(
+            f"{out}: holds an evaluation of something else ({difference}); "
+            "name another --out, or remove this one"
+        )
+
+
+def _play(
+    sequence: DavisSequence,
+    number: int,
+    method: Method,
+    protocol: Protocol,
+    folder: Path,
+    made_from: dict[str, Any],
+    jobs: int,
+) -> None:
+    """One sample, in a process of its own."""
+    run = run_sample(sequence, number, method.begin(sequence.name), protocol)
+    write_sample(folder, made_from, sequence.name, number, jobs, run)
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends."""
+    pool = ProcessPoolExecutor(
+        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+    )
+    try:
+        yield pool
+    except BrokenProcessPool as problem:
+        raise DavisError(
+            "a sample's process was killed, perhaps for its memory; run the same command again, "
+            "with fewer --jobs: finished samples are kept"
+        ) from problem
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Control-C: no traceback from every process
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,131 @@
+"""vostool as the benchmark sees it: what runs once a clip, and what runs every round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vostool import pipeline
+from vostool.adapter import PRESETS, Adapter
+from vostool.clips import Clip
+from vostool.davis.metrics import LabelMaps
+from vostool.davis.session import Segment
+from vostool.scribbles import Scribbles
+from vostool.store import FeatureStore, Stage
+
+Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Heavy:
+    """What the heavy stages of a clip were, and what they took.
+
+    Attributes:
+        seconds: from frames to stored features, by the run that made them.
+        key: of the features that the classifier reads.
+        stamps: what each stage was made from and by, by the stage's name.
+    """
+
+    seconds: float
+    key: str
+    stamps: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """Backbone, perhaps the RNN, and the ridge classifier under one preset.
+
+    Attributes:
+        store: where features are kept.
+        preset: the preset's name.
+        features: the stage that the classifier reads, ``backbone`` or ``context``.
+        backbone: the network's name.
+        seed: of the random choice of background.
+    """
+
+    store: Path
+    preset: str = "default"
+    features: str = "backbone"
+    backbone: str = "efficientnet-lite0"
+    seed: int = 0
+
+    def prepare(self, clip: Clip, device: str, progress: Progress, say: Say) -> Heavy:
+        """Run the heavy stages, or find them done; either way tell what they took.
+
+        Raises:
+            VostoolError: a frame cannot be read, weights are missing, the store is not writable.
+        """
+        store = FeatureStore(self.store)
+        stages = [self._extract(clip, store, device, progress, say)]
+        if self.features == "context":
+            stages.append(self._propagate(clip, store, device, progress, say))
+        return Heavy(
+            seconds=sum(stage.seconds or 0.0 for stage in stages),
+            key=stages[-1].stamp.key,
+            stamps={stage.folder.name: stage.stamp.as_dict() for stage in stages},
+        )
+
+    def begin(self, name: str) -> Segment:
+        """A user's session on one clip, new to it.
+
+        Args:
+            name: the clip, whose features are stored.
+        """
+        store = FeatureStore(self.store)
+        adapter: Adapter | None = None
+        masks: LabelMaps | None = None
+
+        def segment(scribbles: Scribbles) -> LabelMaps:
+            nonlocal adapter, masks
+            stage = store.stage(name, self.features)
+            if masks is None:
+                masks = np.zeros((stage.frames, *stage.facts.size), np.uint8)
+            if not scribbles.annotated_frames:
+                return masks  # the robot found nothing worth a stroke
+            adapter = pipeline.adapt(
+                name,
+                store,
+                [scribbles],
+                preset=PRESETS[self.preset],
+                features=self.features,
+                earlier=adapter,
+                seed=self.seed,
+            )
+            masks = np.stack([mask for _, mask in pipeline.predict(adapter, stage)])
+            return masks
+
+        return segment
+
+    def _extract(
+        self, clip: Clip, store: FeatureStore, device: str, progress: Progress, say: Say
+    ) -> Stage:
+        def extract() -> Stage:
+            return pipeline.extract(
+                clip, store, backbone=self.backbone, device=device, progress=progress, say=say
+            )
+
+        return _timed(extract, store, say)
+
+    def _propagate(
+        self, clip: Clip, store: FeatureStore, device: str, progress: Progress, say: Say
+    ) -> Stage:
+        def propagate() -> Stage:
+            return pipeline.propagate(clip.name, store, device=device, progress=progress, say=say)
+
+        return _timed(propagate, store, say)
+
+
+def _timed(make: Callable[[], Stage], store: FeatureStore, say: Say) -> Stage:
+    """A stage that knows what it took to make; one of an older vostool is made again."""
+    stage = make()
+    if stage.seconds is None:
+        name, stage_name = stage.clip_name, stage.folder.name
+        say(f"{name}: making {stage_name} features again: what they took was not noted")
+        store.remove(name, stage_name)
+        stage = make()
+    return stage

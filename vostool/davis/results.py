@@ -1,0 +1,161 @@
+"""What an evaluation leaves in its folder, for people and for scripts.
+
+``warm.csv`` and ``cold.csv`` are reports in the package's own form, ``summary.json`` holds every
+figure, ``curve.png`` shows J&F over time, ``worst.html`` the frames that went wrong. Warm is a
+user's wait with features stored. Cold adds what the features of the clip took to the first round of
+each of its samples, as the paper's section 3 counts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from vostool import __version__
+from vostool.davis.evaluation import Evaluation
+from vostool.davis.root import DavisSequence
+from vostool.davis.samples import Sample
+from vostool.davis.session import Report, Summary, charge, summarize
+from vostool.store import unwritable
+from vostool.store.stamp import Stamp
+
+LIBRARIES = (
+    "davisinteractive", "numpy", "opencv-python", "pandas", "scikit-image", "scikit-learn", "torch",
+)  # fmt: skip
+
+
+def write_results(out: Path, evaluation: Evaluation) -> dict[str, Any]:
+    """Write reports, summary, curve and worst frames.
+
+    Returns:
+        The content of ``summary.json``.
+
+    Raises:
+        StoreError: the folder cannot be written to.
+    """
+    from vostool.davis.pictures import write_curve, write_worst_frames
+
+    warm = reports(evaluation, cold=False)
+    cold = reports(evaluation, cold=True)
+    summary = summary_of(evaluation, warm, cold)
+    try:
+        for name, report in (("warm", warm), ("cold", cold)):
+            _in_file_ids(report, evaluation.sequences).to_csv(out / f"{name}.csv")
+        write_curve(out / "curve.png", {"": summary})
+        write_worst_frames(out / "worst.html", evaluation)
+        aside = out / ".summary.json"
+        aside.write_text(json.dumps(summary, indent=1) + "\n")
+        os.replace(aside, out / "summary.json")
+    except OSError as problem:
+        raise unwritable(out, problem) from problem
+    return summary
+
+
+def reports(evaluation: Evaluation, *, cold: bool) -> Report:
+    """All samples' reports, one under the other, under one of the clocks."""
+    import pandas
+
+    session_id = Stamp(evaluation.settings).key
+    by_name = {sequence.name: sequence for sequence in evaluation.sequences}
+
+    def report(sample: Sample) -> Report:
+        heavy = evaluation.heavy[sample.sequence].seconds if cold else 0.0
+        sequence = by_name[sample.sequence]
+        return charge(
+            sample.report(session_id), sample.rounds, heavy, sequence, evaluation.protocol
+        )
+
+    return pandas.concat([report(sample) for sample in evaluation.samples], ignore_index=True)
+
+
+def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, Any]:
+    """Every figure of an evaluation, as ``summary.json`` holds it."""
+
+    def figures(sequences: Sequence[DavisSequence]) -> dict[str, Any]:
+        names = [sequence.name for sequence in sequences]
+        clocks = {
+            name: summarize(report[report.sequence.isin(names)], sequences, evaluation.protocol)
+            for name, report in (("cold", cold), ("warm", warm))
+        }
+        return {
+            **{name: _headline(summary) for name, summary in clocks.items()},
+            "rounds": _rounds(clocks["warm"], clocks["cold"]),
+        }
+
+    return {
+        **figures(evaluation.sequences),
+        "sequences": {
+            sequence.name: {
+                "frames": sequence.frames,
+                "objects": sequence.objects,
+                "samples": len(sequence.scribbles),
+                "heavy_seconds": evaluation.heavy[sequence.name].seconds,
+                **figures([sequence]),
+            }
+            for sequence in evaluation.sequences
+        },
+        "settings": evaluation.settings,
+        "jobs": sorted({sample.jobs for sample in evaluation.samples}),
+        "stamps": {name: heavy.stamps for name, heavy in evaluation.heavy.items()},
+        "versions": versions(),
+        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of what took part."""
+    found = {"vostool": __version__, "python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:  # as with another build of OpenCV
+            continue
+    return found
+
+
+def _headline(summary: Summary) -> dict[str, Any]:
+    return {
+        "auc": summary.auc,
+        "j_and_f_at_60s": summary.j_and_f_at_60s,
+        "curve": {"seconds": summary.seconds, "j_and_f": summary.j_and_f},
+    }
+
+
+def _rounds(warm: Summary, cold: Summary) -> list[dict[str, float]]:
+    """A row a round; the seconds are those that it took, on average over samples."""
+    return [
+        {
+            "j": warm.j[n],
+            "f": warm.f[n],
+            "j_and_f": warm.j_and_f[n],
+            "seconds": warm.seconds[n] - warm.seconds[n - 1],
+            "seconds_cold": cold.seconds[n] - cold.seconds[n - 1],
+        }
+        for n in range(1, len(warm.seconds) - 1)
+    ]
+
+
+def _in_file_ids(report: Report, sequences: Sequence[DavisSequence]) -> Report:
+    """A report that calls objects what the annotations call them."""
+    object_ids = {
+        (sequence.name, number): object_id
+        for sequence in sequences
+        for number, object_id in enumerate(sequence.object_ids, 1)
+    }
+    pairs = zip(report.sequence, report.object_id, strict=True)
+    return report.assign(object_id=[object_ids[pair] for pair in pairs])
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
