@@ -1,0 +1,243 @@
+"""`vostool evaluate`, through the real command line: its results, going on, and bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import DAVIS, Done, Vostool
+from tests.davis.roots import FRAMES, folders, make_root
+from vostool.davis import compat
+from vostool.davis.method import Method
+from vostool.davis.root import read_root
+from vostool.pipeline import extract
+from vostool.store import FeatureStore
+
+OFFICIAL_COLUMNS = [
+    "session_id", "sequence", "scribble_idx", "interaction", "object_id", "frame", "jaccard",
+    "contour", "j_and_f", "timing",
+]  # fmt: skip
+SCORES = ("sequence", "scribble_idx", "interaction", "object_id", "frame", "jaccard", "contour")
+
+Evaluate = Callable[..., Done]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return make_root(tmp_path / "root", {"two": (1, 2), "one": (255,)}, first_rounds=2)
+
+
+@pytest.fixture
+def evaluate(need: Callable[[str], None], vostool: Vostool, root: Path, tmp_path: Path) -> Evaluate:
+    """`vostool evaluate` with two rounds on the small root."""
+    need(compat.PACKAGE)
+
+    def call(*arguments: object, out: str = "out") -> Done:
+        options = ("--davis-root", root, "--rounds", 2, "--out", tmp_path / out)
+        return vostool("evaluate", *options, *arguments)
+
+    return call
+
+
+def read(out: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_text())
+    return summary
+
+
+def reports(out: Path) -> tuple[Any, Any]:
+    import pandas
+
+    warm, cold = (pandas.read_csv(out / f"{clock}.csv", index_col=0) for clock in ("warm", "cold"))
+    return warm, cold
+
+
+def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Path) -> None:
+    done = evaluate()
+
+    assert done.status == 0, done.err
+    out = tmp_path / "out"
+    summary, (warm, cold) = read(out), reports(out)
+
+    assert list(warm.columns) == OFFICIAL_COLUMNS
+    assert len(warm) == 2 * 2 * FRAMES * (2 + 1)
+    assert set(warm.object_id[warm.sequence == "one"]) == {255}, "as the annotations call it"
+    assert warm[list(SCORES)].equals(cold[list(SCORES)])
+
+    # Cold is warm, and what the features of the sequence took, in each first round.
+    for name, heavy in ((n, summary["sequences"][n]["heavy_seconds"]) for n in ("two", "one")):
+        assert heavy > 0.05
+        more = (cold.timing - warm.timing)[cold.sequence == name]
+        first = (cold.interaction == 1)[cold.sequence == name]
+        assert more[first].to_numpy() == pytest.approx(heavy)
+        assert (more[~first] == 0).all()
+    assert summary["cold"]["auc"] < summary["warm"]["auc"] <= 1
+
+    assert len(summary["rounds"]) == 2
+    last = summary["rounds"][-1]
+    by_object = warm[warm.interaction == 2].groupby(["sequence", "scribble_idx", "object_id"])
+    means = by_object[["jaccard", "contour"]].mean().mean()
+    assert (last["j"], last["f"]) == pytest.approx((means.jaccard, means.contour))
+    assert last["j_and_f"] == pytest.approx((last["j"] + last["f"]) / 2)
+    assert 0 < last["seconds"] == pytest.approx(last["seconds_cold"])
+    assert summary["cold"]["j_and_f_at_60s"] > 0.5, "squares of one colour are easy"
+    assert set(summary["sequences"]["one"]) >= {"warm", "cold", "rounds", "frames", "objects"}
+
+    assert summary["versions"]["davisinteractive"] == "1.0.4"
+    made_from = summary["stamps"]["two"]["backbone"]["made_from"]
+    assert made_from["backbone"] == "efficientnet-lite0" and made_from["weights"]
+    assert summary["settings"]["preset"] == "default"
+
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    page = (out / "worst.html").read_text()
+    assert page.count("data:image/jpeg;base64,") == 4
+
+    lines = [line.split() for line in done.out.splitlines() if line]
+    assert lines[3][0] == "all" and float(lines[3][2]) == pytest.approx(last["j_and_f"], abs=6e-4)
+
+
+def test_jobs_and_official_metrics_change_no_score(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate().status == 0
+    assert evaluate("--jobs", 3, out="side by side").status == 0
+    assert evaluate("--official-metrics", out="official").status == 0
+
+    warm, _ = reports(tmp_path / "out")
+    side_by_side, _ = reports(tmp_path / "side by side")
+    official, _ = reports(tmp_path / "official")
+    assert warm[list(SCORES)].equals(side_by_side[list(SCORES)])
+    assert read(tmp_path / "side by side")["jobs"] == [3]
+    for score in ("jaccard", "contour"):
+        assert abs(warm[score] - official[score]).max() < 1e-9
+
+
+def test_an_evaluation_goes_on_where_it_stopped(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate().status == 0
+    samples = tmp_path / "out" / "samples"
+    before = {file: file.stat().st_mtime_ns for file in samples.glob("*.json")}
+    assert len(before) == 4
+    (samples / "two.002.json").unlink()
+    (samples / "one.001.json").write_text("{")
+
+    done = evaluate()
+
+    assert done.status == 0 and "2 of 4 samples are there already" in done.err
+    after = {file: file.stat().st_mtime_ns for file in samples.glob("*.json")}
+    changed = {file.name for file in after if after[file] != before[file]}
+    assert changed == {"two.002.json", "one.001.json"}
+
+
+def test_a_killed_evaluation_leaves_no_process_and_goes_on(
+    evaluate: Evaluate, root: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ["evaluate", "--davis-root", root, "--rounds", 2, "--jobs", 2, "--out", out]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vostool", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("samples/*.json")) and time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    # Pipes that its children hold would keep this from returning.
+    process.communicate(timeout=60)
+
+    assert not (out / "summary.json").exists()
+    done = evaluate("--jobs", 2)
+    assert done.status == 0 and "samples are there already" in done.err
+    assert read(out)["cold"]["auc"] > 0
+
+
+def test_other_settings_need_another_folder(evaluate: Evaluate, root: Path, tmp_path: Path) -> None:
+    assert evaluate("--sequences", "one").status == 0
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+
+    done = evaluate("--sequences", "one", "--preset", "paper")
+    assert done.status == 1 and "preset default is now paper" in done.errors[0]
+
+    file = folders(root, "one")[2] / "002.json"
+    file.unlink()
+    done = evaluate("--sequences", "one")
+    assert done.status == 1 and "sequences" in done.errors[0]
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+
+
+def test_bad_input_is_told_before_anything_heavy_runs(
+    evaluate: Evaluate, vostool: Vostool, root: Path, tmp_path: Path
+) -> None:
+    def told(*arguments: object) -> str:
+        done = evaluate(*arguments)
+        assert done.status == 1 and len(done.errors) == 1
+        assert not (tmp_path / "store").exists() and not (tmp_path / "out").exists()
+        return done.errors[0]
+
+    assert "no sequence 'three' among its 2" in told("--sequences", "one,three")
+    assert "cannot be read; name the sequences" in told("--subset", "train")
+    (folders(root, "one")[2] / "002.json").write_text("{")
+    assert "002.json: not a JSON file" in told()
+    assert evaluate("--subset", "val", "--sequences", "one").status == 2
+    assert evaluate("--rounds", 17).status == 2
+    assert "no masks" in vostool("evaluate", "--davis-root", tmp_path, "--out", "x").errors[0]
+
+
+def test_features_whose_making_was_not_timed_are_made_again(tmp_path: Path, root: Path) -> None:
+    import zarr
+
+    (sequence,) = read_root(root, names=["one"])
+    store = FeatureStore(tmp_path / "features")
+    stage = extract(sequence.clip, store)
+    group = zarr.open_group(stage.folder, mode="r+")
+    stamp = dict(group.attrs)["stamp"]
+    del stamp["made_by"]["seconds"]
+    group.attrs["stamp"] = stamp
+    assert store.stage("one", "backbone").seconds is None
+    said: list[str] = []
+
+    def prepare() -> float:
+        method = Method(store.root)
+        return method.prepare(sequence.clip, "cpu", lambda *_: None, said.append).seconds
+
+    assert prepare() > 0 and "was not noted" in said[0]
+    assert prepare() > 0 and len(said) == 1
+
+
+def test_cold_counts_the_context_too(tmp_path: Path, root: Path) -> None:
+    (sequence,) = read_root(root, names=["one"])
+    method = Method(tmp_path / "features", features="context")
+
+    heavy = method.prepare(sequence.clip, "cpu", lambda *_: None, lambda _: None)
+
+    store = FeatureStore(method.store)
+    seconds = [store.stage("one", stage).seconds for stage in ("backbone", "context")]
+    assert None not in seconds and heavy.seconds == sum(s for s in seconds if s)
+    assert list(heavy.stamps) == ["backbone", "context"]
+
+
+@pytest.mark.shared
+def test_two_real_sequences_two_rounds(
+    need: Callable[[str], None], vostool: Vostool, tmp_path: Path
+) -> None:
+    need(compat.PACKAGE)
+    options = ("--sequences", "car-shadow,motocross-jump", "--rounds", 2, "--jobs", 2)
+    done = vostool("evaluate", "--davis-root", DAVIS, *options, "--out", tmp_path / "out")
+
+    assert done.status == 0, done.err
+    summary = read(tmp_path / "out")
+    warm, cold = reports(tmp_path / "out")
+    assert len(warm) == len(cold) == 2 * 3 * 2 * 40
+    assert summary["sequences"]["car-shadow"]["rounds"][0]["j"] > 0.6
+    assert 0.2 < summary["cold"]["auc"] <= summary["warm"]["auc"] < 1
+    for name in ("car-shadow", "motocross-jump"):
+        assert summary["sequences"][name]["heavy_seconds"] > 1
