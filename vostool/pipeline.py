@@ -206,13 +206,14 @@ def adapt(
             labeller = Labeller(stage.pyramid, W, moments.object_ids)
             predicted = {f: labeller.mask(grids) for f, grids in annotated.items()}
         maps = {f: scribbles.stroke_map(f, stage.facts.size) for f in annotated}
-        new = sample_round(maps, predicted, samples, preset, seed)
+        scale = stage.facts.size[0] / stage.pyramid.network_size[0]
+        new = sample_round(maps, predicted, samples, preset, seed, scale=scale)
         for frame, grids in annotated.items():
             here = new.within(frame)
             moments = moments.plus(stage.pyramid.sample(grids, here.xy), here.object_id)
         samples = Samples.joined([samples, new])
         try:
-            W = solve(moments, preset.ridge, preset.weighting)
+            W = solve(moments, preset.ridge)
         except AdapterError as problem:
             raise AdapterError(f"{scribbles.source}: {problem}") from problem
     if W is None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vostool.adapter import PRESETS, Samples, sample_round
+from vostool.adapter import PRESETS, Preset, Samples, sample_round
 from vostool.adapter.sampling import grown_box
 from vostool.scribbles import UNMARKED, StrokeMap
 
@@ -113,3 +113,40 @@ def test_any_stroke_map_gives_its_strokes_and_background_off_them(
     assert ((labels == samples.object_id) | ((labels == UNMARKED) & (samples.object_id == 0))).all()
     assert (samples.object_id > 0).sum() == (marks > 0).sum()
     assert len(np.unique(samples.xy, axis=0)) == len(samples)
+
+
+def mask_with_stroke_below_its_outline(depth: int) -> tuple[StrokeMap, np.ndarray]:
+    """A mask of rows 0..19, and a background stroke that many pixels above its lower end."""
+    mask = np.zeros((40, 60), np.uint8)
+    mask[:20] = 1
+    marks = blank()
+    marks[20 - depth, 10:30] = 0
+    return marks, mask
+
+
+def test_corrections_along_the_outline_are_no_samples() -> None:
+    preset = Preset(ridge=1.0, outline=6.0)
+    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    for depth, taken in ((1, 0), (5, 0), (6, 20), (12, 20)):
+        marks, mask = mask_with_stroke_below_its_outline(depth)
+        samples = sample_round({3: marks}, {3: mask}, first, preset, 0)
+        assert samples.counts() == (0, taken), depth
+        assert sample_round({3: marks}, {3: mask}, first, PAPER, 0).counts() == (0, 20)
+
+
+def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
+    preset = Preset(ridge=1.0, outline=6.0)
+    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    marks, mask = mask_with_stroke_below_its_outline(10)
+    assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=1.5).counts() == (0, 20)
+    assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=2.0).counts() == (0, 0)
+
+
+def test_strokes_that_confirm_the_mask_and_new_objects_are_always_samples() -> None:
+    preset = Preset(ridge=1.0, outline=6.0)
+    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    marks, mask = mask_with_stroke_below_its_outline(1)
+    marks[marks == 0] = 1
+    assert sample_round({3: marks}, {3: mask}, first, preset, 0).counts()[0] == 20
+    marks[marks == 1] = 2
+    assert sample_round({3: marks}, {3: mask}, first, preset, 0).counts()[0] == 20

@@ -94,7 +94,7 @@ def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Pa
     assert summary["versions"]["davisinteractive"] == "1.0.4"
     made_from = summary["stamps"]["two"]["backbone"]["made_from"]
     assert made_from["backbone"] == "efficientnet-lite0" and made_from["weights"]
-    assert summary["settings"]["preset"] == "default"
+    assert summary["settings"]["features"] == "backbone"
 
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     page = (out / "worst.html").read_text()
@@ -165,7 +165,7 @@ def test_other_settings_need_another_folder(evaluate: Evaluate, root: Path, tmp_
     before = (tmp_path / "out" / "summary.json").read_bytes()
 
     done = evaluate("--sequences", "one", "--preset", "paper")
-    assert done.status == 1 and "preset default is now paper" in done.errors[0]
+    assert done.status == 1 and "outline 6.0 is now 0.0" in done.errors[0]
 
     file = folders(root, "one")[2] / "002.json"
     file.unlink()

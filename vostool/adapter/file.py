@@ -17,7 +17,7 @@ from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
-FORMAT = "vostool adapter 1"
+FORMAT = "vostool adapter 2"
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def write_adapter(file: Path, adapter: Adapter) -> None:
             h5.attrs["provenance"] = json.dumps(asdict(adapter.provenance))
             h5["W"] = adapter.W
             h5["object_ids"] = np.asarray(adapter.object_ids, np.int64)
-            for name in ("counts", "first", "second"):
+            for name in ("counts", "sums", "gram"):
                 h5[f"moments/{name}"] = getattr(adapter.moments, name)
             for name, column in adapter.samples.columns().items():
                 h5[f"samples/{name}"] = column
@@ -113,7 +113,7 @@ def read_adapter(file: Path) -> Adapter:
             provenance["scribbles"] = tuple(provenance["scribbles"])
             moments = Moments(
                 tuple(int(i) for i in h5["object_ids"][:]),
-                *(h5[f"moments/{name}"][:] for name in ("counts", "first", "second")),
+                *(h5[f"moments/{name}"][:] for name in ("counts", "sums", "gram")),
             )
             samples = Samples(
                 **{name: h5[f"samples/{name}"][:] for name in Samples.none().columns()}
@@ -138,8 +138,8 @@ def _check_fit(adapter: Adapter) -> None:
     shapes = {
         "W": (W, (channels, classes)),
         "counts": (moments.counts, (classes,)),
-        "first": (moments.first, (classes, channels)),
-        "second": (moments.second, (classes, channels, channels)),
+        "sums": (moments.sums, (classes, channels)),
+        "gram": (moments.gram, (channels, channels)),
         **{name: (column, (len(samples),)) for name, column in samples.columns().items()},
     }
     for name, (array, shape) in shapes.items():

@@ -2,8 +2,7 @@
 
     W* = (X X^T + λ I)^-1 X Y^T,    X (C, n) features, Y (K + 1, n) one-hot, background first.
 
-X X^T and X Y^T are sums over samples, so each round adds to them and none is read twice. They are
-kept per class, for classes may be weighted.
+X X^T and X Y^T are sums over samples, so each round adds to them and none is read twice.
 """
 
 from __future__ import annotations
@@ -21,52 +20,45 @@ DoubleArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Moments:
-    """What Eq. 3 needs of the samples, by class.
+    """What Eq. 3 needs of the samples.
 
     Attributes:
         object_ids: the class of each row below; the first is background.
         counts: (K + 1,) samples of each class.
-        first: (K + 1, C) the sum of each class's features: the columns of X Y^T.
-        second: (K + 1, C, C) each class's share of X X^T.
+        sums: (K + 1, C) the sum of each class's features: the columns of X Y^T.
+        gram: (C, C) X X^T of all classes together.
     """
 
     object_ids: tuple[int, ...]
     counts: DoubleArray
-    first: DoubleArray
-    second: DoubleArray
+    sums: DoubleArray
+    gram: DoubleArray
 
     @classmethod
     def none(cls, channels: int) -> Moments:
         """Of no samples at all."""
         return cls(
-            (BACKGROUND,), np.zeros(1), np.zeros((1, channels)), np.zeros((1, channels, channels))
+            (BACKGROUND,), np.zeros(1), np.zeros((1, channels)), np.zeros((channels, channels))
         )
 
     def plus(self, features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> Moments:
         """With some more samples: features (n, C) and labels (n,)."""
         classes = np.union1d(self.object_ids, labels)
-        object_ids = tuple(int(c) for c in classes)
-        channels = self.first.shape[1]
-        counts, first = np.zeros(len(classes)), np.zeros((len(classes), channels))
-        second = np.zeros((len(classes), channels, channels))
-        for row, object_id in enumerate(object_ids):
-            x = features[labels == object_id].astype(np.float64)
-            counts[row], first[row], second[row] = len(x), x.sum(0), x.T @ x
-            if object_id in self.object_ids:
-                known = self.object_ids.index(object_id)
-                counts[row] += self.counts[known]
-                first[row] += self.first[known]
-                second[row] += self.second[known]
-        return Moments(object_ids, counts, first, second)
+        x = features.astype(np.float64)
+        belongs = (labels == classes[:, None]).astype(np.float64)
+        counts, sums = belongs.sum(axis=1), belongs @ x
+        known = np.searchsorted(classes, self.object_ids)
+        counts[known] += self.counts
+        sums[known] += self.sums
+        return Moments(tuple(int(c) for c in classes), counts, sums, self.gram + x.T @ x)
 
 
-def solve(moments: Moments, ridge: float, weighting: str) -> DoubleArray:
+def solve(moments: Moments, ridge: float) -> DoubleArray:
     """Eq. 3's W (C, K + 1), by Cholesky in float64.
 
     Args:
         moments: of all samples.
         ridge: λ > 0.
-        weighting: ``samples`` or ``classes``, see :class:`vostool.adapter.presets.Preset`.
 
     Raises:
         AdapterError: there is no object sample, or no background sample, to tell apart.
@@ -78,11 +70,7 @@ def solve(moments: Moments, ridge: float, weighting: str) -> DoubleArray:
             "no background sample: the scribbles' boxes and the last masks cover the whole "
             "frame; draw a background stroke"
         )
-    weights = np.ones(len(moments.counts))
-    if weighting == "classes":
-        weights = 1 / (len(moments.counts) * np.maximum(moments.counts, 1))
-    gram = np.tensordot(weights, moments.second, axes=1)
+    gram = moments.gram.copy()
     gram[np.diag_indices_from(gram)] += ridge
     lower = np.linalg.cholesky(gram)
-    targets = (weights[:, None] * moments.first).T
-    return np.linalg.solve(lower.T, np.linalg.solve(lower, targets))
+    return np.linalg.solve(lower.T, np.linalg.solve(lower, moments.sums.T))

@@ -3,6 +3,10 @@
 Positives are the pixels on an object's scribbles, negatives those on background scribbles and
 pixels drawn at random in the annotated frame, outside the grown boxes of its scribbles and, from
 the second round on, only where the last round predicted background.
+
+A preset may leave corrections out that lie along the outline of the last mask. After some rounds
+the errors that are left are slivers a few pixels wide. A feature grid of 8 pixels a vertex cannot
+tell their two sides apart, so that they teach the classifier that the object's edge is background.
 """
 
 from __future__ import annotations
@@ -17,6 +21,8 @@ from vostool.scribbles import BACKGROUND, UNMARKED, StrokeMap
 
 IntArray = npt.NDArray[np.int64]
 
+BOX_GROWTH = 1.2
+"""How much the scribbles' boxes grow before negatives are drawn outside them (§2.3)."""
 FURTHEST = 0.05
 """Where the boxes leave nothing outside, this share of the frame, furthest from any stroke."""
 
@@ -52,8 +58,11 @@ class Samples:
 
     def within(self, frame: int) -> Samples:
         """Those that lie in one frame."""
-        here = self.frame == frame
-        return Samples(*(column[here] for column in self.columns().values()))
+        return self.taken(self.frame == frame)
+
+    def taken(self, chosen: npt.NDArray[np.bool_] | IntArray) -> Samples:
+        """Some of them: the rows that a mask or a list of indices chooses."""
+        return Samples(*(column[chosen] for column in self.columns().values()))
 
     def columns(self) -> dict[str, IntArray]:
         """The columns by name, as they lie in an adapter file."""
@@ -77,6 +86,8 @@ def sample_round(
     earlier: Samples,
     preset: Preset,
     seed: int,
+    *,
+    scale: float = 1.0,
 ) -> Samples:
     """The samples that one round of scribbles adds.
 
@@ -86,6 +97,7 @@ def sample_round(
         earlier: all samples of the rounds before.
         preset: how to sample.
         seed: of the random choice; the same seed and input give the same samples.
+        scale: the clip's pixels to one of the network's.
 
     Returns:
         The round's samples: the scribbled pixels, and random background to go with them.
@@ -94,16 +106,18 @@ def sample_round(
     scribbled = Samples.joined(
         [_scribbled(frame, marks, number) for frame, marks in sorted(stroke_maps.items())]
     )
+    slivers = _along_outline(scribbled, predicted, preset.outline * scale)
+    # The first strokes on an object are all there is to know of it, wherever they lie.
+    scribbled = scribbled.taken(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
     wanted = max(0, positive - negative)
     candidates = [
-        _where(frame, _drawable(marks, predicted.get(frame), preset.box_growth), BACKGROUND, number)
+        _where(frame, _drawable(marks, predicted.get(frame)), BACKGROUND, number)
         for frame, marks in sorted(stroke_maps.items())
     ]
     pool = Samples.joined(candidates)
     chosen = np.random.default_rng((seed, number)).permutation(len(pool))[:wanted]
-    drawn = Samples(*(column[np.sort(chosen)] for column in pool.columns().values()))
-    return Samples.joined([scribbled, drawn])
+    return Samples.joined([scribbled, pool.taken(np.sort(chosen))])
 
 
 def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slice]:
@@ -119,18 +133,44 @@ def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slic
     return slices[0], slices[1]
 
 
-def _drawable(
-    marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None, growth: float
-) -> npt.NDArray[np.bool_]:
+def _drawable(marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_]:
     """Where random background may be drawn in one annotated frame."""
     outside = np.ones(marks.shape, np.bool_)
     for object_id in np.unique(marks[marks != UNMARKED]):
-        outside[grown_box(marks == object_id, growth)] = False
+        outside[grown_box(marks == object_id, BOX_GROWTH)] = False
     if not outside.any():
         outside = _furthest_from(marks != UNMARKED)
     if predicted is not None:
         outside &= predicted == BACKGROUND
     return np.asarray(outside & (marks == UNMARKED))
+
+
+def _along_outline(
+    scribbled: Samples, predicted: dict[int, npt.NDArray[np.uint8]], margin: float
+) -> npt.NDArray[np.bool_]:
+    """Which scribbled pixels contradict the last mask, nearer than the margin to its outline."""
+    along = np.zeros(len(scribbled), np.bool_)
+    if margin == 0:
+        return along
+    for frame, mask in predicted.items():
+        here = np.flatnonzero(scribbled.frame == frame)
+        x, y = scribbled.x[here], scribbled.y[here]
+        contradicts = mask[y, x] != scribbled.object_id[here]
+        along[here] = contradicts & (_depth(mask)[y, x] < margin)
+    return along
+
+
+def _depth(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """How far each pixel is from the nearest one of another label."""
+    import cv2
+
+    depth = np.zeros(mask.shape, np.float32)
+    for label in np.unique(mask):
+        alike = mask == label
+        depth[alike] = cv2.distanceTransform(
+            alike.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )[alike]
+    return depth
 
 
 def _furthest_from(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

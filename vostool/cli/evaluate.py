@@ -95,6 +95,7 @@ def command(
     if subset is not None and sequences is not None:
         raise click.UsageError("give --subset or --sequences, not both")
     one_blas_thread()
+    from vostool.adapter import PRESETS
     from vostool.davis.evaluation import evaluate
     from vostool.davis.method import Method
     from vostool.davis.results import write_results
@@ -105,7 +106,7 @@ def command(
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
         read_root(davis_root, subset=subset, names=names, say=say),
-        Method(store_root, preset, features, backbone, seed),
+        Method(store_root, PRESETS[preset], features, backbone, seed),
         Protocol(rounds, official_metrics=official_metrics),
         out,
         jobs=jobs,

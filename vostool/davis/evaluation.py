@@ -123,6 +123,7 @@ def settings(
     del measured["store"]
     return {
         "vostool": __version__,
+        **measured.pop("preset"),
         **measured,
         **asdict(protocol),
         "sequences": {sequence.name: sequence.fingerprint for sequence in sequences},

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vostool import pipeline
-from vostool.adapter import PRESETS, Adapter
+from vostool.adapter import PRESETS, Adapter, Preset
 from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
@@ -42,14 +42,14 @@ class Method:
 
     Attributes:
         store: where features are kept.
-        preset: the preset's name.
+        preset: how the adapter samples and fits.
         features: the stage that the classifier reads, ``backbone`` or ``context``.
         backbone: the network's name.
         seed: of the random choice of background.
     """
 
     store: Path
-    preset: str = "default"
+    preset: Preset = PRESETS["default"]
     features: str = "backbone"
     backbone: str = "efficientnet-lite0"
     seed: int = 0
@@ -91,7 +91,7 @@ class Method:
                 name,
                 store,
                 [scribbles],
-                preset=PRESETS[self.preset],
+                preset=self.preset,
                 features=self.features,
                 earlier=adapter,
                 seed=self.seed,

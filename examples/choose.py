@@ -1,0 +1,77 @@
+"""How λ and the outline's margin of an adapter do over rounds, on sequences to choose by.
+
+    python examples/choose.py --davis-root DAVIS --ridge 10 --ridge 30 --outline 0 --outline 6
+
+Prints a Markdown table, a row for each pair: J&F after some rounds of the interactive benchmark,
+and the most that a sequence lost from a round to the next. One first round a sequence is played, on
+every third of the training sequences unless told otherwise. Nothing is chosen on ``val``.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+
+from vostool.adapter import Preset
+from vostool.cli.common import one_blas_thread, progress_bar, say
+
+SHOWN = (1, 2, 3, 5, 8)
+
+
+@click.command()
+@click.option("--davis-root", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--subset", default="train", show_default=True)
+@click.option("--every", default=3, show_default=True, help="Take every n-th sequence.")
+@click.option("--ridge", "ridges", type=float, multiple=True, default=[30.0])
+@click.option("--outline", "outlines", type=float, multiple=True, default=[6.0])
+@click.option("--jobs", default=1, show_default=True)
+@click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
+def main(
+    davis_root: Path,
+    subset: str,
+    every: int,
+    ridges: tuple[float, ...],
+    outlines: tuple[float, ...],
+    jobs: int,
+    store: Path,
+) -> None:
+    """Print the table."""
+    one_blas_thread()
+    from dataclasses import replace
+
+    from vostool.davis.evaluation import evaluate
+    from vostool.davis.method import Method
+    from vostool.davis.results import reports, summary_of
+    from vostool.davis.root import read_root
+    from vostool.davis.session import Protocol
+
+    sequences = [
+        replace(sequence, scribbles=sequence.scribbles[:1])
+        for sequence in read_root(davis_root, subset=subset)[::every]
+    ]
+    click.echo(f"| λ | outline | {' | '.join(f'J&F {n}' for n in SHOWN)} | most lost |")
+    click.echo("|---|---|" + "---|" * (len(SHOWN) + 1))
+    for ridge, outline in product(ridges, outlines):
+        method = Method(store, Preset(ridge, outline))
+        with TemporaryDirectory() as out:
+            evaluation = evaluate(
+                sequences, method, Protocol(), Path(out),
+                jobs=jobs, device="auto", bar=progress_bar, say=say,
+            )  # fmt: skip
+        warm, cold = (reports(evaluation, cold=cold) for cold in (False, True))
+        summary = summary_of(evaluation, warm, cold)
+        scores = [summary["rounds"][n - 1]["j_and_f"] for n in SHOWN]
+        lost = max(
+            earlier["j_and_f"] - later["j_and_f"]
+            for figures in summary["sequences"].values()
+            for earlier, later in zip(figures["rounds"], figures["rounds"][1:], strict=False)
+        )
+        figures = " | ".join(f"{score:.3f}" for score in (*scores, lost))
+        click.echo(f"| {ridge:g} | {outline:g} | {figures} |")
+
+
+if __name__ == "__main__":
+    main()
