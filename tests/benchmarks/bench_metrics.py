@@ -1,22 +1,20 @@
 """J and F: davisinteractive's functions and ours, on the same masks in the same run.
 
-Run as `python tests/benchmarks/bench_metrics.py`. It prints milliseconds a frame and asserts
-nothing.
+python tests/benchmarks/bench_metrics.py
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
+from common import best_of, table
 from numpy.typing import NDArray
 
 from vostool.davis import compat, metrics
 
 FRAMES, HEIGHT, WIDTH = 40, 480, 854
 OBJECT_IDS = (1, 2)
-REPEATS = 3
 
 
 def two_ellipses(frame: int, shift: int) -> NDArray[np.uint8]:
@@ -32,14 +30,9 @@ def two_ellipses(frame: int, shift: int) -> NDArray[np.uint8]:
     return labels
 
 
-def best_ms_per_frame(score: Callable[[], object]) -> float:
+def ms_a_frame(score: Callable[[], object]) -> float:
     """Milliseconds a frame of the fastest of some calls."""
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        score()
-        seconds.append(time.perf_counter() - start)
-    return 1000 * min(seconds) / FRAMES
+    return 1000 * best_of(score) / FRAMES
 
 
 def main() -> None:
@@ -59,14 +52,16 @@ def main() -> None:
             lambda: metrics.f_measure(truth, predicted, OBJECT_IDS),
         ),
     }
-    print(f"{FRAMES} frames of {WIDTH}x{HEIGHT}, {len(OBJECT_IDS)} objects, ms a frame")
-    print(f"{'':8}{'official':>10}{'ours':>10}{'ratio':>8}")
-    totals = np.zeros(2)
-    for name, (theirs, ours) in rows.items():
-        times = np.array([best_ms_per_frame(theirs), best_ms_per_frame(ours)])
-        totals += times
-        print(f"{name:8}{times[0]:10.2f}{times[1]:10.2f}{times[0] / times[1]:8.1f}")
-    print(f"{'J and F':8}{totals[0]:10.2f}{totals[1]:10.2f}{totals[0] / totals[1]:8.1f}")
+    times = {name: np.array([ms_a_frame(score) for score in row]) for name, row in rows.items()}
+    times["J and F"] = times["J"] + times["F"]
+    table(
+        f"Scores, {FRAMES} frames of {WIDTH}x{HEIGHT} with {len(OBJECT_IDS)} objects",
+        ("what", "davisinteractive, ms a frame", "vostool, ms a frame", "times as fast"),
+        [
+            (name, f"{theirs:.2f}", f"{ours:.2f}", f"{theirs / ours:.1f}")
+            for name, (theirs, ours) in times.items()
+        ],
+    )
 
 
 if __name__ == "__main__":

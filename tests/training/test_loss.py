@@ -1,0 +1,64 @@
+"""Eq. 4 is what the paper writes, whatever the sizes, and its gradient is its gradient."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from vostool.training import loss
+from vostool.training.loss import context_loss
+
+
+def literal(anchors: Tensor, positives: Tensor, negatives: Tensor, alpha: float) -> Tensor:
+    """Eq. 4 as a reader of the paper would write it: loops over every pair."""
+    total = torch.zeros((), dtype=anchors.dtype)
+    for a in anchors:
+        nearest_positive = torch.stack([((a - p) ** 2).sum() for p in positives]).min()
+        nearest_negative = torch.stack([((a - n) ** 2).sum() for n in negatives]).min()
+        total = total + nearest_positive / (nearest_negative + alpha)
+    return total
+
+
+def features(seed: int, count: int, channels: int = 5) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(count, channels, generator=generator, dtype=torch.float64)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), *(st.integers(1, 17) for _ in "APN"), st.floats(0.01, 2))
+def test_it_is_the_literal_double_loop(seed: int, a: int, p: int, n: int, alpha: float) -> None:
+    sets = [features(seed + k, count).requires_grad_() for k, count in ((0, a), (100, p), (200, n))]
+    ours, theirs = context_loss(*sets, alpha), literal(*sets, alpha)
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-9)
+    for mine, yours in zip(
+        torch.autograd.grad(ours, sets), torch.autograd.grad(theirs, sets), strict=True
+    ):
+        torch.testing.assert_close(mine, yours)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sets = [features(k, count) for k, count in ((0, 50), (1, 40), (2, 70))]
+    whole = context_loss(*sets)
+    monkeypatch.setattr(loss, "BLOCK", 7)
+    torch.testing.assert_close(context_loss(*sets), whole)
+
+
+def test_the_matrix_of_all_distances_never_exists() -> None:
+    """20,000 x 400,000 distances would be 32 GB."""
+    anchors = torch.rand(20_000, 2)
+    pool = torch.rand(400_000, 2)
+    nearest = loss._nearest(anchors[:5], pool)
+    expected = torch.cdist(anchors[:5], pool).argmin(dim=1)
+    assert torch.equal(nearest, expected)
+    assert loss.squared_distance_to_nearest(anchors[:64], pool).max() < 1e-3
+
+
+@pytest.mark.parametrize("empty", range(3))
+def test_an_empty_set_gives_zero_and_a_gradient_of_zero(empty: int) -> None:
+    sets = [features(k, 0 if k == empty else 3).requires_grad_() for k in range(3)]
+    value = context_loss(*sets)
+    value.backward()
+    assert value.item() == 0
