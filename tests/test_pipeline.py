@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from tests.conftest import moving_square, square_mask
 from vostool import backbones, pipeline
@@ -59,6 +61,19 @@ def test_another_option_makes_it_again_and_says_why(
     assert told == ["square: making backbone features again: network height 480 is now 64"]
     assert again.pyramid.network_size == (64, 85)
     assert again.pyramid.clip_size == (96, 128)
+
+
+def test_features_whose_making_was_not_timed_are_made_again(
+    store: FeatureStore, stage: Stage, square_clip: Path
+) -> None:
+    group = zarr.open_group(stage.folder, mode="r+")
+    stamp: Any = dict(group.attrs)["stamp"]
+    assert stamp["made_by"].pop("seconds") > 0
+    group.attrs["stamp"] = stamp
+    assert store.stage("square", "backbone").seconds is None
+    told: list[str] = []
+    assert pipeline.extract(open_clip(square_clip), store, say=told.append).seconds
+    assert "did not note what they took" in told[0]
 
 
 def test_a_clip_that_was_moved_keeps_its_features(

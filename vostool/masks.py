@@ -68,6 +68,19 @@ def read_mask(file: Path) -> Mask:
     return pixels.astype(np.uint8)
 
 
+def mask_size(file: Path) -> tuple[int, int]:
+    """(H, W) of a mask, by its file's head.
+
+    Raises:
+        VostoolError: the file is missing or is no image.
+    """
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except UNREADABLE_IMAGE as problem:
+        raise VostoolError(f"{file}: not a whole mask image ({problem})") from problem
+
+
 def overlay(frame: Frame, mask: Mask, opacity: float = 0.5) -> Frame:
     """Lay the objects' colours over a frame, with an outline round each object."""
     inside = mask > 0

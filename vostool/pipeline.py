@@ -362,9 +362,10 @@ def _already(
     store: FeatureStore, name: str, stage_name: str, stamp: Stamp, say: Say
 ) -> Stage | None:
     stage = store.find(name, stage_name)
-    if stage is None or stage.stamp == stamp:
+    if stage is None or (stage.stamp == stamp and stage.seconds is not None):
         return stage
-    say(f"{name}: making {stage_name} features again: {stamp.difference(stage.stamp)}")
+    why = stamp.difference(stage.stamp) or "an older vostool did not note what they took"
+    say(f"{name}: making {stage_name} features again: {why}")
     return None
 
 

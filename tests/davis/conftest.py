@@ -17,7 +17,10 @@ def need() -> Callable[[str], None]:
 
     def skip_without(package: str) -> None:
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: run python3 examples/environment.py")
+            pytest.skip(
+                f"{package} is not installed: "
+                "run python3 examples/environment.py --davisinteractive"
+            )
 
     return skip_without
 

@@ -117,6 +117,10 @@ BAD = {
     "not a whole image": lambda root: (folders(root, "clip")[0] / "00000.png").write_bytes(b"PNG"),
     "not a JSON file": lambda root: (folders(root, "clip")[2] / "001.json").write_text("{"),
     "no stroke at all": edit(lambda d: d.update(scribbles=[[]] * FRAMES)),
+    "strokes of background alone": edit(lambda d: d["scribbles"][1][0].update(object_id=0)),
+    "002.json: missing, though there is 003.json": lambda root: (
+        folders(root, "clip")[2] / "003.json"
+    ).write_text("{}"),
     "speaks of object 2": edit(lambda d: d["scribbles"][1][0].update(object_id=2)),
     "was drawn on 'other'": edit(lambda d: d.update(sequence="other")),
     "has 4 lists of strokes": edit(lambda d: d["scribbles"].pop()),
@@ -132,6 +136,12 @@ def test_bad_input_is_one_line(tmp_path: Path, told: str) -> None:
     with pytest.raises(VostoolError) as raised:
         read_root(root, names=None if told == "no masks" else ["clip"])
     assert told in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_name_that_the_store_cannot_take(tmp_path: Path) -> None:
+    root = make_root(tmp_path, {"clip (1)": (1,)})
+    with pytest.raises(DavisError, match="rename it"):
+        read_root(root)
 
 
 def test_masks_without_an_object(tmp_path: Path) -> None:

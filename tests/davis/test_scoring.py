@@ -70,6 +70,7 @@ def test_the_command_prints_a_table_that_awk_can_read(vostool: Vostool, tmp_path
     for name, shift in (("a", 0), ("b", 3)):
         write(truth / name, (1,))
         write(masks / name, (1,), shift)
+    (masks / ".hidden").mkdir()
     write(truth / "without masks", (1,))
 
     done = vostool("score", masks, truth)
@@ -85,8 +86,9 @@ def test_the_command_prints_a_table_that_awk_can_read(vostool: Vostool, tmp_path
     records = [
         json.loads(line) for line in vostool("score", masks, truth, "--json").out.splitlines()
     ]
-    assert [record["sequence"] for record in records] == ["a", "b"]
+    assert [record.get("sequence") for record in records] == ["a", "b", None]
     assert records[0]["j_and_f"] == 1.0 and records[1]["frames"] == FRAMES - 2
+    assert records[2]["mean"]["j"] == pytest.approx((1 + records[1]["j"]) / 2)
 
 
 def test_bad_input_is_one_line(vostool: Vostool, tmp_path: Path) -> None:
@@ -110,6 +112,7 @@ def test_bad_input_is_one_line(vostool: Vostool, tmp_path: Path) -> None:
     short = write(tmp_path / "short", (1,), frames=2)
     assert "no frame to score" in told(short, short)
     (tmp_path / "empty").mkdir()
+    assert "name the sequence's annotations" in told(masks, tmp_path)
     assert "no PNGs" in told(tmp_path / "empty", tmp_path)
     write(tmp_path / "many" / "x", (1,))
     assert "no annotations" in told(tmp_path / "many", tmp_path / "empty")

@@ -7,7 +7,6 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pandas
 import pytest
 
 from tests.davis.roots import FRAMES, labels_at, make_root
@@ -15,6 +14,8 @@ from vostool.davis.metrics import LabelMaps
 from vostool.davis.root import DavisSequence, read_root
 from vostool.davis.session import Protocol, SampleRun, charge, run_sample, summarize
 from vostool.scribbles import Scribbles
+
+pandas = pytest.importorskip("pandas", reason="comes with davisinteractive")
 
 SEQUENCES = {"two": (1, 2), "one": (1,)}
 ROUNDS = 3
@@ -90,7 +91,8 @@ def run_all(
     sequences = read_root(root)
     samples = [(s, n) for s in sequences for n in (1, 2)]
     return sequences, [
-        (s, n, run_sample(s, n, Player(s.objects, clock), protocol)) for s, n in samples
+        (s, n, run_sample(s, n, Player(s.objects, clock), protocol, root / "scratch"))
+        for s, n in samples
     ]
 
 
@@ -130,7 +132,9 @@ def test_the_result_is_the_plain_packages(
 def test_official_metrics_give_the_same_report(root: Path, clock: SimpleNamespace) -> None:
     (two, _) = read_root(root)
     ours, official = (
-        run_sample(two, 1, Player(2, clock), Protocol(ROUNDS, official_metrics=official))
+        run_sample(
+            two, 1, Player(2, clock), Protocol(ROUNDS, official_metrics=official), root / "scratch"
+        )
         for official in (False, True)
     )
     for column in ("jaccard", "contour", "j_and_f", "frame", "object_id", "timing"):
@@ -149,7 +153,7 @@ def test_the_robot_sees_what_it_would_see(davisinteractive: ModuleType, root: Pa
         drawn.append(scribbles)
         return masks(2, len(drawn) - 1)
 
-    run = run_sample(two, 1, segment, Protocol(ROUNDS))
+    run = run_sample(two, 1, segment, Protocol(ROUNDS), root / "scratch")
     robot = davisinteractive.robot.InteractiveScribblesRobot(
         **davisinteractive.evaluation.service.ROBOT_DEFAULT_PARAMETERS
     )
@@ -169,7 +173,8 @@ def test_the_worst_frame_is_of_the_last_round_that_counts(
     root: Path, clock: SimpleNamespace
 ) -> None:
     (_, one) = read_root(root)
-    run = run_sample(one, 1, Player(1, clock), Protocol(ROUNDS, seconds=2))  # 6 s, of 2 + 3 + 4
+    protocol = Protocol(ROUNDS, seconds=2)  # 6 s, where 2 + 3 + 4 are wanted
+    run = run_sample(one, 1, Player(1, clock), protocol, root / "scratch")
 
     last = run.report[run.report.interaction == 2]
     assert run.report.interaction.max() == 2
@@ -186,5 +191,5 @@ def test_the_packages_table_is_left_as_it_was(davisinteractive: ModuleType, root
         raise RuntimeError("a method with a fault")
 
     with pytest.raises(RuntimeError, match="a fault"):
-        run_sample(read_root(root)[0], 1, fail, Protocol())
+        run_sample(read_root(root)[0], 1, fail, Protocol(), root / "scratch")
     assert all(getattr(davis, name) is value for name, value in before.items())

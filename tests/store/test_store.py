@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,18 @@ def test_an_unfinished_stage_is_taken_up_at_the_last_chunk(tmp_path: Path) -> No
     second.begin(PYRAMID, FACTS)
     second.append([level[16:] for level in features])
     assert same(second.finish().read(0, 20), features)
+
+
+def test_a_stage_tells_what_it_took_over_all_attempts(tmp_path: Path) -> None:
+    features, now = some(20), time.perf_counter()
+    store = FeatureStore(tmp_path)
+    first = store.writer("clip", "backbone", STAMP, begun=now - 1000)
+    first.begin(PYRAMID, FACTS)
+    first.append([level[:8] for level in features])
+    second = store.writer("clip", "backbone", STAMP, begun=now - 200)
+    second.append([level[8:] for level in features])
+    assert 1200 < (second.finish().seconds or 0) < 1260
+    assert store.stage("clip", "backbone").stamp == STAMP, "it decides nothing"
 
 
 def test_another_stamp_starts_afresh(tmp_path: Path) -> None:

@@ -59,38 +59,50 @@ class EfficientNetLite0Pyramid:
 
     def levels(self, height: int, width: int) -> tuple[Level, ...]:
         """The grids that frames of this size give, finest first."""
-        return tuple(
-            Level(
-                f"s{level.stride}",
-                level.stride,
-                (-(-height // level.stride), -(-width // level.stride), level.channels),
-            )
-            for level in LEVELS
-        )
+        return pyramid_levels(height, width)
 
     @torch.inference_mode()
     def features(self, frames: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float16]]:
         """Features of some frames (B, H, W, 3) uint8 RGB: (B, h, w, C) float16 a level."""
-        stages = self.stages(frames)
-        # Averaged round the vertices of stride 8, which are every other vertex of stride 4.
-        stages[STRIDE_4_STAGE] = functional.avg_pool2d(
-            stages[STRIDE_4_STAGE], 3, 2, 1, count_include_pad=False
-        )
-        levels = []
-        for level in LEVELS:
-            grids = [stages[n].permute(0, 2, 3, 1).float() for n in level.stages]
-            unit = torch.cat([functional.normalize(g, dim=-1, eps=1e-6) for g in grids], dim=-1)
-            levels.append(unit.to("cpu", torch.float16).numpy())
-        return levels
+        return [level.to("cpu", torch.float16).numpy() for level in pyramid(self.stages(frames))]
 
     @torch.inference_mode()
     def stages(self, frames: npt.NDArray[np.uint8]) -> list[Tensor]:
         """The bare network on some frames: what extraction's speed is measured against."""
-        x = torch.tensor(frames).to(self._device).permute(0, 3, 1, 2)
-        x = (x.float() - 127) / 128
+        x = normalised(torch.tensor(frames).to(self._device))
         x = x.to(self._dtype, memory_format=torch.channels_last)
         stages: list[Tensor] = self._network.stages(x)
         return stages
+
+
+def pyramid_levels(height: int, width: int) -> tuple[Level, ...]:
+    """The grids of frames of this size, finest first."""
+    return tuple(
+        Level(
+            f"s{level.stride}",
+            level.stride,
+            (-(-height // level.stride), -(-width // level.stride), level.channels),
+        )
+        for level in LEVELS
+    )
+
+
+def normalised(frames: Tensor) -> Tensor:
+    """What the network takes: (B, 3, H, W) in -1..1, of frames (B, H, W, 3) in 0..255, RGB."""
+    return (frames.permute(0, 3, 1, 2).float() - 127) / 128
+
+
+def pyramid(stages: list[Tensor]) -> list[Tensor]:
+    """The network's stages as the levels of features: (B, h, w, C) float32 each, finest first."""
+    # Averaged round the vertices of stride 8, which are every other vertex of stride 4.
+    stride_8 = functional.avg_pool2d(stages[STRIDE_4_STAGE], 3, 2, 1, count_include_pad=False)
+    stages = [*stages[:STRIDE_4_STAGE], stride_8, *stages[STRIDE_4_STAGE + 1 :]]
+    levels = []
+    for level in LEVELS:
+        grids = [stages[n].permute(0, 2, 3, 1).float() for n in level.stages]
+        unit = [functional.normalize(grid, dim=-1, eps=1e-6) for grid in grids]
+        levels.append(torch.cat(unit, dim=-1))
+    return levels
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:

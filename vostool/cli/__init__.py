@@ -46,6 +46,10 @@ class _Lazy(click.Group):
             return super().invoke(ctx)
         except VostoolError as problem:
             raise click.ClickException(" ".join(str(problem).split())) from problem
+        except BrokenPipeError:
+            raise  # a reader that has seen enough: click knows what to do
+        except OSError as problem:
+            raise click.ClickException(str(problem)) from problem
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

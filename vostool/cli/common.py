@@ -46,7 +46,11 @@ preset_option = click.option(
     help="'paper' follows the paper to the letter.",
 )
 seed_option = click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of the random choice of background."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the random choice of background.",
 )
 features_option = click.option(
     "--features",
@@ -117,13 +121,14 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     terminal = sys.stdout.isatty()
     table = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=terminal)
     for number, head in enumerate(heads):
         table.add_column(head, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) for cell in row))
     Console(width=None if terminal else 1000).print(table)
 
 

@@ -48,10 +48,10 @@ Examples:
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 61),  # what Windows allows
     default=1,
     show_default=True,
-    help="Samples side by side. Scores are the same; seconds are longer where cores are short.",
+    help="Samples side by side: the same J and F, longer seconds where cores are short.",
 )
 @click.option(
     "--official-metrics", is_flag=True, help="J and F by davisinteractive: the same, slower."

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from vostool.cli.common import json_option, print_table, report, say
+from vostool.cli.common import json_option, print_table, say
 
 EPILOG = """\b
 Examples:
   vostool score masks/ DAVIS/Annotations/480p/bear
-  vostool score results/ DAVIS/Annotations/480p --json | jq .j_and_f
+  vostool score results/ DAVIS/Annotations/480p --json | tail -n 1
 """
 
 
@@ -33,24 +35,14 @@ def command(masks: Path, annotations: Path, all_frames: bool, as_json: bool) -> 
 
     pairs = match(masks, annotations, all_frames=all_frames, say=say)
     scores = [one for pair in pairs for one in score(pair)]
-    if as_json:
-        for one in scores:
-            report(
-                {
-                    "sequence": one.sequence,
-                    "object_id": one.object_id,
-                    "frames": one.frames,
-                    "j": one.j,
-                    "f": one.f,
-                    "j_and_f": one.j_and_f,
-                },
-                True,
-                "",
-            )
-        return
-    rows = [[one.sequence, str(one.object_id), *_figures(one.j, one.f)] for one in scores]
     count = len(scores)
     mean = sum(one.j for one in scores) / count, sum(one.f for one in scores) / count
+    if as_json:
+        for one in scores:
+            click.echo(json.dumps({**asdict(one), "j_and_f": one.j_and_f}))
+        click.echo(json.dumps({"mean": {"j": mean[0], "f": mean[1], "j_and_f": sum(mean) / 2}}))
+        return
+    rows = [[one.sequence, str(one.object_id), *_figures(one.j, one.f)] for one in scores]
     print_table(["sequence", "object", "J", "F", "J&F"], [*rows, ["mean", "", *_figures(*mean)]])
 
 

@@ -31,7 +31,7 @@ INSTALL_COMMANDS = (
     # What the package is built with, then what it imports. Its own list pins scikit-learn 0.20.3,
     # which no longer builds, so the package itself is installed without its dependencies.
     "pip install setuptools wheel Cython numpy scipy pandas networkx scikit-learn scikit-image "
-    "opencv-python-headless Pillow absl-py requests six",
+    "Pillow absl-py requests six matplotlib",
     "pip install --no-build-isolation --no-deps davisinteractive==1.0.4",
 )
 
@@ -42,7 +42,8 @@ class DavisInteractiveError(VostoolError):
     def __init__(self, missing: str) -> None:
         super().__init__(
             f"the DAVIS benchmark needs {missing}, which is not installed: "
-            f"run python3 examples/environment.py, or {' && '.join(INSTALL_COMMANDS)}"
+            "run python3 examples/environment.py --davisinteractive, "
+            f"or {' && '.join(INSTALL_COMMANDS)}"
         )
 
 
@@ -126,7 +127,8 @@ class _StandIn(ModuleType):
 
 
 def _numpy_names(numpy: ModuleType) -> dict[str, object]:
-    return {"int": int, "float": float, "bool": bool, "trapz": numpy.trapezoid}
+    trapezoid = getattr(numpy, "trapezoid", None) or numpy.trapz  # before and since numpy 2
+    return {"int": int, "float": float, "bool": bool, "trapz": trapezoid}
 
 
 def _networkx_names(networkx: ModuleType) -> dict[str, object]:

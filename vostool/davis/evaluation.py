@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.util
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +16,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+import vostool
 from vostool import __version__
 from vostool.davis import compat
 from vostool.davis.method import Heavy, Method, Progress, Say
@@ -26,6 +33,11 @@ from vostool.store import Stamp, unwritable
 
 SETTINGS = "settings.json"
 SAMPLES = "samples"
+DECIDING = (
+    "pipeline.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "davis/root.py",
+    "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
+)  # fmt: skip
+"""The modules on which scores depend, apart from the features, whose stamps tell of theirs."""
 
 Bar = Callable[[str, str], AbstractContextManager[Progress]]
 """Opens a progress bar: what it is about, and what it counts."""
@@ -84,6 +96,22 @@ def evaluate(
         VostoolError: a heavy stage cannot run.
     """
     compat.load()
+    if importlib.util.find_spec("matplotlib") is None:  # for the curve, in the end
+        raise compat.DavisInteractiveError("matplotlib")
+    with _held(out):
+        return _evaluate(sequences, method, protocol, out, jobs, device, bar, say)
+
+
+def _evaluate(
+    sequences: Sequence[DavisSequence],
+    method: Method,
+    protocol: Protocol,
+    out: Path,
+    jobs: int,
+    device: str,
+    bar: Bar,
+    say: Say,
+) -> Evaluation:
     _begin(out, settings(sequences, method, protocol))
     heavy = {}
     for sequence in sequences:
@@ -111,7 +139,14 @@ def evaluate(
             for played in done:
                 played.result()
             progress(len(every) - len(running), len(every))
-    samples = [sample for s, n in every if (sample := finished(s, n)) is not None]
+    samples = []
+    for sequence, number in every:
+        sample = finished(sequence, number)
+        if sample is None:
+            raise DavisError(
+                f"{out / SAMPLES}: {sequence.name}.{number:03d} cannot be read back; run this again"
+            )
+        samples.append(sample)
     return Evaluation(sequences, method, protocol, samples, heavy)
 
 
@@ -123,6 +158,7 @@ def settings(
     del measured["store"]
     return {
         "vostool": __version__,
+        "code": _code(),
         **measured.pop("preset"),
         **measured,
         **asdict(protocol),
@@ -136,25 +172,50 @@ def _made_from(
     return {**settings([sequence], method, protocol), "features_key": heavy.key}
 
 
-def _begin(out: Path, wanted: dict[str, Any]) -> None:
-    """Take an empty folder, or one with the same settings."""
+def _code() -> str:
+    """A hash of the code that decides masks and scores, for those who change it."""
+    package = Path(vostool.__file__).parent
+    digest = hashlib.blake2b(digest_size=5)
+    for pattern in DECIDING:
+        for file in sorted(package.glob(pattern)):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Keep other evaluations out of the folder."""
     try:
         (out / SAMPLES).mkdir(parents=True, exist_ok=True)
-        file = out / SETTINGS
-        if not file.exists():
-            file.write_text(json.dumps(wanted, indent=2) + "\n")
-            return
-        there = json.loads(file.read_text())
+        lock = FileLock(out / ".lock")
+        lock.acquire(timeout=0)
+    except Timeout as problem:
+        raise DavisError(f"{out}: another evaluation runs there; name another --out") from problem
     except OSError as problem:
         raise unwritable(out, problem) from problem
-    except ValueError as problem:
-        raise DavisError(f"{out / SETTINGS}: not whole; remove {out}") from problem
-    if there != wanted:
-        difference = Stamp(wanted).difference(Stamp(there))
-        raise DavisError(
-            f"{out}: holds an evaluation of something else ({difference}); "
-            "name another --out, or remove this one"
-        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _begin(out: Path, wanted: dict[str, Any]) -> None:
+    """Take a folder without samples, or with samples of the same settings."""
+    file, samples = out / SETTINGS, list((out / SAMPLES).glob("*.json"))
+    try:
+        for left in (out / SAMPLES).glob(".*"):  # by runs that were killed
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        there = json.loads(file.read_text()) if samples else wanted
+        if there != wanted:
+            difference = Stamp(wanted).difference(Stamp(dict(there)))
+            raise DavisError(
+                f"{out}: holds an evaluation of something else ({difference}); name another --out"
+            )
+        file.write_text(json.dumps(wanted, indent=2) + "\n")
+    except OSError as problem:
+        raise unwritable(out, problem) from problem
+    except (ValueError, TypeError) as problem:
+        raise DavisError(f"{file}: no settings of an evaluation; name another --out") from problem
 
 
 def _play(
@@ -167,8 +228,12 @@ def _play(
     jobs: int,
 ) -> None:
     """One sample, in a process of its own."""
-    run = run_sample(sequence, number, method.begin(sequence.name), protocol)
-    write_sample(folder, made_from, sequence.name, number, jobs, run)
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".") as scratch:
+            run = run_sample(sequence, number, method.begin(sequence.name), protocol, Path(scratch))
+        write_sample(folder, made_from, sequence.name, number, jobs, run)
+    except OSError as problem:
+        raise unwritable(folder, problem) from problem
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
 from vostool.scribbles import Scribbles
-from vostool.store import FeatureStore, Stage
+from vostool.store import FeatureStore
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -61,9 +61,15 @@ class Method:
             VostoolError: a frame cannot be read, weights are missing, the store is not writable.
         """
         store = FeatureStore(self.store)
-        stages = [self._extract(clip, store, device, progress, say)]
+        stages = [
+            pipeline.extract(
+                clip, store, backbone=self.backbone, device=device, progress=progress, say=say
+            )
+        ]
         if self.features == "context":
-            stages.append(self._propagate(clip, store, device, progress, say))
+            stages.append(
+                pipeline.propagate(clip.name, store, device=device, progress=progress, say=say)
+            )
         return Heavy(
             seconds=sum(stage.seconds or 0.0 for stage in stages),
             key=stages[-1].stamp.key,
@@ -100,32 +106,3 @@ class Method:
             return masks
 
         return segment
-
-    def _extract(
-        self, clip: Clip, store: FeatureStore, device: str, progress: Progress, say: Say
-    ) -> Stage:
-        def extract() -> Stage:
-            return pipeline.extract(
-                clip, store, backbone=self.backbone, device=device, progress=progress, say=say
-            )
-
-        return _timed(extract, store, say)
-
-    def _propagate(
-        self, clip: Clip, store: FeatureStore, device: str, progress: Progress, say: Say
-    ) -> Stage:
-        def propagate() -> Stage:
-            return pipeline.propagate(clip.name, store, device=device, progress=progress, say=say)
-
-        return _timed(propagate, store, say)
-
-
-def _timed(make: Callable[[], Stage], store: FeatureStore, say: Say) -> Stage:
-    """A stage that knows what it took to make; one of an older vostool is made again."""
-    stage = make()
-    if stage.seconds is None:
-        name, stage_name = stage.clip_name, stage.folder.name
-        say(f"{name}: making {stage_name} features again: what they took was not noted")
-        store.remove(name, stage_name)
-        stage = make()
-    return stage

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 LabelMaps: TypeAlias = NDArray[np.uint8]
 """(T, H, W): the object id of every pixel of T frames; 0 is the background."""
 
-Mask: TypeAlias = NDArray[np.uint8]
+BinaryMask: TypeAlias = NDArray[np.uint8]
 """(H, W): 1 inside, 0 outside."""
 
 Scores: TypeAlias = NDArray[np.float64]
@@ -65,13 +65,13 @@ def f_measure(
     height, width = truth.shape[-2:]
     disk = _disk(_tolerance(bound_th, height, width))
 
-    def contour_accuracy(true_mask: Mask, predicted_mask: Mask) -> float:
+    def contour_accuracy(true_mask: BinaryMask, predicted_mask: BinaryMask) -> float:
         return _contour_accuracy(true_mask, predicted_mask, disk)
 
     return _score_frames(contour_accuracy, truth, predicted, object_ids)
 
 
-def boundary(mask: Mask) -> Mask:
+def boundary(mask: BinaryMask) -> BinaryMask:
     """The outline of a mask, one pixel wide.
 
     A pixel is on it if its right, lower, or lower right neighbour is on the other side of the
@@ -89,7 +89,7 @@ def boundary(mask: Mask) -> Mask:
 
 
 def _score_frames(
-    score: Callable[[Mask, Mask], float],
+    score: Callable[[BinaryMask, BinaryMask], float],
     truth: LabelMaps,
     predicted: LabelMaps,
     object_ids: Sequence[int],
@@ -112,16 +112,16 @@ def _score_frames(
     return np.array(scores, np.float64).reshape(len(truth), len(object_ids))
 
 
-def _mask_of(labels: LabelMaps, object_id: int) -> Mask:
+def _mask_of(labels: LabelMaps, object_id: int) -> BinaryMask:
     return np.asarray(labels == object_id).view(np.uint8)
 
 
-def _region_similarity(true_mask: Mask, predicted_mask: Mask) -> float:
+def _region_similarity(true_mask: BinaryMask, predicted_mask: BinaryMask) -> float:
     union = cv2.countNonZero(true_mask | predicted_mask)
     return cv2.countNonZero(true_mask & predicted_mask) / union if union else 1.0
 
 
-def _contour_accuracy(true_mask: Mask, predicted_mask: Mask, disk: Mask) -> float:
+def _contour_accuracy(true_mask: BinaryMask, predicted_mask: BinaryMask, disk: BinaryMask) -> float:
     box = _outlines_box(true_mask | predicted_mask)
     true_outline = boundary(np.ascontiguousarray(true_mask[box]))
     predicted_outline = boundary(np.ascontiguousarray(predicted_mask[box]))
@@ -138,7 +138,7 @@ def _contour_accuracy(true_mask: Mask, predicted_mask: Mask, disk: Mask) -> floa
     return 2 * precision * recall / (precision + recall)
 
 
-def _outlines_box(mask: Mask) -> tuple[slice, slice]:
+def _outlines_box(mask: BinaryMask) -> tuple[slice, slice]:
     """The rows and columns that hold the outlines of all parts of a mask, and what shapes them."""
     left, top, width, height = cv2.boundingRect(mask)
     rows = slice(max(top - 1, 0), top + height + 1)
@@ -146,7 +146,7 @@ def _outlines_box(mask: Mask) -> tuple[slice, slice]:
     return rows, columns
 
 
-def _matched(outline: Mask, other: Mask, disk: Mask) -> int:
+def _matched(outline: BinaryMask, other: BinaryMask, disk: BinaryMask) -> int:
     """The number of an outline's pixels that have one of the other outline within the disk."""
     return cv2.countNonZero(cv2.bitwise_and(outline, cv2.dilate(other, disk)))
 
@@ -156,7 +156,7 @@ def _tolerance(bound_th: float, height: int, width: int) -> float:
     return bound_th if bound_th >= 1 else float(np.ceil(bound_th * np.linalg.norm((height, width))))
 
 
-def _disk(radius: float) -> Mask:
+def _disk(radius: float) -> BinaryMask:
     """(2r + 1, 2r + 1): 1 at the offsets no longer than the radius, which may be a fraction."""
     offsets = np.arange(-radius, radius + 1)
     squares = offsets**2

@@ -45,7 +45,7 @@ def write_results(out: Path, evaluation: Evaluation) -> dict[str, Any]:
     summary = summary_of(evaluation, warm, cold)
     try:
         for name, report in (("warm", warm), ("cold", cold)):
-            _in_file_ids(report, evaluation.sequences).to_csv(out / f"{name}.csv")
+            report.to_csv(out / f"{name}.csv")
         write_curve(out / "curve.png", {"": summary})
         write_worst_frames(out / "worst.html", evaluation)
         aside = out / ".summary.json"
@@ -70,7 +70,9 @@ def reports(evaluation: Evaluation, *, cold: bool) -> Report:
             sample.report(session_id), sample.rounds, heavy, sequence, evaluation.protocol
         )
 
-    return pandas.concat([report(sample) for sample in evaluation.samples], ignore_index=True)
+    tables = [report(sample) for sample in evaluation.samples]
+    # One without rows has columns without a type, and would spoil the others'.
+    return pandas.concat([t for t in tables if len(t)] or tables, ignore_index=True)
 
 
 def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, 
         "sequences": {
             sequence.name: {
                 "frames": sequence.frames,
-                "objects": sequence.objects,
+                "object_ids": sequence.object_ids,
                 "samples": len(sequence.scribbles),
                 "heavy_seconds": evaluation.heavy[sequence.name].seconds,
                 **figures([sequence]),
@@ -138,17 +140,6 @@ def _rounds(warm: Summary, cold: Summary) -> list[dict[str, float]]:
         }
         for n in range(1, len(warm.seconds) - 1)
     ]
-
-
-def _in_file_ids(report: Report, sequences: Sequence[DavisSequence]) -> Report:
-    """A report that calls objects what the annotations call them."""
-    object_ids = {
-        (sequence.name, number): object_id
-        for sequence in sequences
-        for number, object_id in enumerate(sequence.object_ids, 1)
-    }
-    pairs = zip(report.sequence, report.object_id, strict=True)
-    return report.assign(object_id=[object_ids[pair] for pair in pairs])
 
 
 def _processor() -> str:

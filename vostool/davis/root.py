@@ -28,6 +28,7 @@ from vostool.davis.metrics import LabelMaps
 from vostool.errors import DavisError, ScribbleError
 from vostool.masks import Mask, read_mask
 from vostool.scribbles import BACKGROUND, read_scribbles
+from vostool.store.layout import is_name
 
 VOID = 255
 """Beside other labels, 255 marks pixels that belong to nothing; alone, it is the one object."""
@@ -110,6 +111,10 @@ class DavisSequence:
         for file in self.scribbles:
             scribbles = read_scribbles(file)
             scribbles.check_against(self.frames, self.clip.size)
+            if not scribbles.object_ids:
+                raise ScribbleError(
+                    f"{file}: strokes of background alone; a first round has objects"
+                )
             if scribbles.sequence not in (None, self.name):
                 raise ScribbleError(
                     f"{file}: was drawn on {scribbles.sequence!r}; give {self.name} its own"
@@ -149,7 +154,7 @@ def read_root(
     Raises:
         DavisError: the root, a sequence or its annotations are not what is needed.
         ScribbleError: a first round is not.
-        ClipError: frames are missing or not whole.
+        ClipError: a sequence is not there, or its first frame is not whole.
     """
     if names is None:
         names = _listed(root, subset, say)
@@ -188,11 +193,12 @@ def _listed(root: Path, subset: str | None, say: Callable[[str], None]) -> list[
         return [name for name in there if (folder / name).is_dir()]
     subset = subset or "val"
     try:
-        listed = (lists / f"{subset}.txt").read_text(encoding="utf-8").split()
+        lines = (lists / f"{subset}.txt").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as problem:
         raise DavisError(
             f"{lists / f'{subset}.txt'}: cannot be read; name the sequences: --sequences a,b"
         ) from problem
+    listed = [line.strip() for line in lines if line.strip()]
     absent = [name for name in listed if name not in there]
     if absent:
         say(f"{subset}: {len(absent)} of {len(listed)} sequences are not in {root}; left out")
@@ -202,6 +208,8 @@ def _listed(root: Path, subset: str | None, say: Callable[[str], None]) -> list[
 def _read_sequence(root: Path, name: str) -> DavisSequence:
     folder = _annotations(root) / name
     clip = open_davis_sequence(root, name)
+    if not is_name(name):
+        raise DavisError(f"{folder}: {name!r} cannot be a clip's name in the store; rename it")
     if not folder.is_dir():
         raise DavisError(f"{root}: no masks of {name}; {folder} should hold a PNG a frame")
     scribbles = _first_rounds(root / "Scribbles" / name)
@@ -245,4 +253,7 @@ def _first_rounds(folder: Path) -> tuple[Path, ...]:
     files: list[Path] = []
     while (file := folder / f"{len(files) + 1:03d}.json").is_file():
         files.append(file)
+    beyond = sorted(folder.glob("[0-9][0-9][0-9].json"))[len(files) :]
+    if beyond:
+        raise DavisError(f"{file}: missing, though there is {beyond[0].name}; number them from 001")
     return tuple(files)

@@ -74,7 +74,9 @@ def write_sample(
         "worst_frame": run.worst_frame,
         "report": {column: run.report[column].tolist() for column in COLUMNS},
     }
-    write_mask(file.with_suffix(".png"), run.worst_mask)
+    aside_mask = aside.with_name(f"{aside.name}.png")
+    write_mask(aside_mask, run.worst_mask)
+    os.replace(aside_mask, file.with_suffix(".png"))
     aside.write_text(json.dumps(content))
     os.replace(aside, file)
 

@@ -16,7 +16,7 @@ import numpy as np
 from vostool.davis.metrics import LabelMaps, f_measure, jaccard
 from vostool.davis.root import VOID, label_files, labels_in, objects_among
 from vostool.errors import DavisError
-from vostool.masks import Mask, read_mask
+from vostool.masks import Mask, mask_size, read_mask
 
 BLOCK = 32
 """Frames that are read and scored at a time, so that memory does not grow with the clip."""
@@ -76,7 +76,7 @@ def match(
         say: told of sequences without masks.
 
     Raises:
-        DavisError: a folder is empty, or has no partner; a mask is missing.
+        DavisError: a folder is empty, or has no partner; a mask is missing or of another size.
     """
     for folder in (masks, annotations):
         if not folder.is_dir():
@@ -84,8 +84,11 @@ def match(
     if label_files(annotations):
         pairs = [(annotations.resolve().name, masks, annotations)]
     else:
-        names = sorted(folder.name for folder in masks.iterdir() if folder.is_dir())
-        there = {folder.name for folder in annotations.iterdir() if folder.is_dir()}
+        if label_files(masks):
+            raise DavisError(
+                f"{annotations}: holds no PNGs, and {masks} does; name the sequence's annotations"
+            )
+        names, there = _folders(masks), set(_folders(annotations))
         for name in names:
             if name not in there:
                 raise DavisError(f"{masks / name}: no annotations {annotations / name}")
@@ -94,7 +97,10 @@ def match(
         pairs = [(name, masks / name, annotations / name) for name in names]
     if not pairs:
         raise DavisError(f"{masks}: no PNGs, and no folder of PNGs")
-    return [_match_frames(*pair, all_frames) for pair in pairs]
+    matched = [_match_frames(*pair, all_frames) for pair in pairs]
+    for pair in matched:
+        _check_sizes(pair)
+    return matched
 
 
 def score(pair: Pair) -> list[ObjectScore]:
@@ -104,7 +110,6 @@ def score(pair: Pair) -> list[ObjectScore]:
     are in use.
 
     Raises:
-        DavisError: a mask is of another size than its annotation.
         VostoolError: a mask is no label image.
     """
     truth_labels, mask_labels = set[int](), set[int]()
@@ -151,15 +156,25 @@ def _match_frames(name: str, masks: Path, annotations: Path, all_frames: bool) -
     return Pair(name, tuple(partners), tuple(files))
 
 
+def _folders(parent: Path) -> list[str]:
+    """The names of the folders in a folder that are not hidden."""
+    entries = (entry for entry in parent.iterdir() if not entry.name.startswith("."))
+    return sorted(entry.name for entry in entries if entry.is_dir())
+
+
+def _check_sizes(pair: Pair) -> None:
+    for annotation, file in zip(pair.annotations, pair.masks, strict=True):
+        (height, width), (true_height, true_width) = mask_size(file), mask_size(annotation)
+        if (height, width) != (true_height, true_width):
+            raise DavisError(
+                f"{file}: is {width}x{height}, its annotation is {true_width}x{true_height}; "
+                "masks are scored at the annotations' size"
+            )
+
+
 def _label_maps(pair: Pair) -> Iterator[tuple[Mask, Mask]]:
     for annotation, file in zip(pair.annotations, pair.masks, strict=True):
-        truth, mask = read_mask(annotation), read_mask(file)
-        if truth.shape != mask.shape:
-            raise DavisError(
-                f"{file}: is {mask.shape[1]}x{mask.shape[0]}, its annotation is "
-                f"{truth.shape[1]}x{truth.shape[0]}; masks are scored at the annotations' size"
-            )
-        yield truth, mask
+        yield read_mask(annotation), read_mask(file)
 
 
 def _blocks(pair: Pair) -> Iterator[tuple[LabelMaps, LabelMaps]]:

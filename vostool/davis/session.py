@@ -8,10 +8,10 @@ package's own arithmetic.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -84,7 +84,7 @@ class SampleRun:
 
 
 def run_sample(
-    sequence: DavisSequence, number: int, segment: Segment, protocol: Protocol
+    sequence: DavisSequence, number: int, segment: Segment, protocol: Protocol, scratch: Path
 ) -> SampleRun:
     """Let a method play one sample through the real session.
 
@@ -93,6 +93,7 @@ def run_sample(
         number: which of its first rounds to begin with, from 1.
         segment: the method, new to the sample.
         protocol: how long it goes on.
+        scratch: a folder of this sample's own, where the session keeps its report as it goes.
 
     Raises:
         DavisInteractiveError: the package is not installed.
@@ -101,7 +102,6 @@ def run_sample(
     rounds: list[Round] = []
     accepted = np.zeros((sequence.frames, *sequence.clip.size), np.uint8)
     with (
-        tempfile.TemporaryDirectory() as reports,
         _table(package, [sequence]),
         _metrics(package, protocol.official_metrics),
         package.session.DavisInteractiveSession(
@@ -110,7 +110,7 @@ def run_sample(
             subset=SUBSET,
             max_time=protocol.seconds_per_object,
             max_nb_interactions=protocol.rounds,
-            report_save_dir=reports,
+            report_save_dir=str(scratch),
         ) as session,
     ):
         session.samples = [(sequence.name, number)]

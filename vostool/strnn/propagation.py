@@ -64,17 +64,19 @@ class Propagation:
     @torch.inference_mode()
     def forward(self, block: Features) -> npt.NDArray[np.float16]:
         """Context features (T, h, w, C) of the next block of frames."""
-        y, self._state = self._rnn(self.on_one_grid(block), self._state)
+        levels = [torch.from_numpy(level).to(self._device) for level in block]
+        y, self._state = self._rnn(on_one_grid(levels, self._backbone), self._state)
         context: npt.NDArray[np.float16] = y.to("cpu", torch.float16).numpy()
         return context
 
-    def on_one_grid(self, block: Features) -> Tensor:
-        """All levels brought to the finest and laid side by side: (T, h, w, channels) float32."""
-        grids = []
-        for level, (rows, columns) in zip(block, self._backbone.to_finest, strict=True):
-            grid = torch.from_numpy(level).to(self._device).float()
-            if len(rows) != grid.shape[1] or len(columns[0]) != grid.shape[2]:
-                grid = torch.einsum("yi,tijc->tyjc", torch.from_numpy(rows).to(grid), grid)
-                grid = torch.einsum("xj,tyjc->tyxc", torch.from_numpy(columns.T).to(grid), grid)
-            grids.append(grid)
-        return torch.cat(grids, dim=-1)
+
+def on_one_grid(levels: list[Tensor], pyramid: Pyramid) -> Tensor:
+    """All levels (T, h, w, C) brought to the finest, side by side: (T, h, w, channels) float32."""
+    grids = []
+    for level, (rows, columns) in zip(levels, pyramid.to_finest, strict=True):
+        grid = level.float()
+        if len(rows) != grid.shape[1] or len(columns[0]) != grid.shape[2]:
+            grid = torch.einsum("yi,tijc->tyjc", torch.from_numpy(rows).to(grid), grid)
+            grid = torch.einsum("xj,tyjc->tyxc", torch.from_numpy(columns.T).to(grid), grid)
+        grids.append(grid)
+    return torch.cat(grids, dim=-1)

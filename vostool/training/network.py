@@ -1,0 +1,64 @@
+"""What is trained: the backbone and the RNN behind it, with gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vostool.backbones import efficientnet_lite0_file
+from vostool.backbones.efficientnet_lite import EfficientNetLite0
+from vostool.backbones.efficientnet_pyramid import normalised, pyramid, pyramid_levels
+from vostool.backbones.state import load_state
+from vostool.pyramid import Pyramid
+from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
+from vostool.strnn.propagation import HIDDEN_CHANNELS, OUT_CHANNELS, on_one_grid
+
+
+class ContextNetwork(nn.Module):
+    """F of Eq. 4: from frames to context features at the finest stride.
+
+    The backbone begins with its ImageNet weights, whose batch norms keep their statistics: a batch
+    here is a few frames of one clip, too few and too alike to take new ones from.
+
+    Args:
+        seed: of the RNN's first weights.
+
+    Attributes:
+        backbone: without its classes, which nothing reads.
+        rnn: the spatio-temporal RNN.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.backbone = EfficientNetLite0()
+        load_state(self.backbone, efficientnet_lite0_file())
+        channels = sum(level.shape[2] for level in pyramid_levels(32, 32))
+        config = RNNConfig(channels, HIDDEN_CHANNELS, OUT_CHANNELS)
+        self.rnn = SpatioTemporalRNN(config, torch.Generator().manual_seed(seed))
+
+    def train(self, mode: bool = True) -> ContextNetwork:
+        """As of any module, but for the batch norms."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """The backbone's features (T, h, w, C) a level, of frames (T, H, W, 3) in 0..255."""
+        return pyramid(self.backbone.stages(normalised(images)))
+
+    def context(self, levels: list[Tensor], size: tuple[int, int], *, temporal: bool) -> Tensor:
+        """Context features of consecutive frames.
+
+        Args:
+            levels: (T, h, w, C) each.
+            size: (H, W) of the frames.
+            temporal: let a frame hear of the one before; step 1 does without (§2.4.1).
+
+        Returns:
+            (T, h, w, C) at the finest stride.
+        """
+        x = on_one_grid(levels, Pyramid(size, size, pyramid_levels(*size)))
+        if temporal:
+            y: Tensor = self.rnn(x)[0]
+            return y
+        return torch.cat([self.rnn(frame[None])[0] for frame in x])
