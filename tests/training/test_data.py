@@ -25,6 +25,13 @@ def video(root: Path, name: str, between: str = "", every: int = 1) -> Path:
     return root
 
 
+def test_a_list_of_training_sequences_is_kept_to(tmp_path: Path) -> None:
+    video(video(tmp_path, "measured"), "trained")
+    (tmp_path / "ImageSets" / "2017").mkdir(parents=True)
+    (tmp_path / "ImageSets" / "2017" / "train.txt").write_text("trained\n")
+    assert [source.name for source in open_videos(tmp_path)] == ["trained"]
+
+
 @pytest.mark.parametrize("between", ["480p", ""])
 def test_videos_of_both_layouts(tmp_path: Path, between: str) -> None:
     video(tmp_path, "all", between)
@@ -98,7 +105,7 @@ def test_bad_roots_are_one_line(tmp_path: Path) -> None:
 def test_real_photos_and_videos() -> None:
     rng = np.random.default_rng(0)
     photos, videos = open_photos(DAVIS.parent / "duts"), open_videos(DAVIS)
-    assert len(photos) == 2400 and len(videos) == 42
+    assert len(photos) == 2400 and len(videos) == 30, "the sequences to measure on are no data"
     for source in (photos[7], videos[3]):
         shot = source.shot(3, (192, 256), rng)
         assert shot.masks.any() and shot.images.std() > 5

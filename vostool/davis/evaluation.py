@@ -24,17 +24,18 @@ from filelock import FileLock, Timeout
 import vostool
 from vostool import __version__
 from vostool.davis import compat
-from vostool.davis.method import Heavy, Method, Progress, Say
+from vostool.davis.method import Heavy, Method
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample, read_sample, write_sample
 from vostool.davis.session import Protocol, run_sample
 from vostool.errors import DavisError
+from vostool.pipeline import Progress, Say
 from vostool.store import Stamp, unwritable
 
 SETTINGS = "settings.json"
 SAMPLES = "samples"
 DECIDING = (
-    "pipeline.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "davis/root.py",
+    "pipeline/*.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "davis/root.py",
     "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose stamps tell of theirs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from vostool.adapter import PRESETS, Adapter, Preset
 from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
+from vostool.pipeline import Progress, Say
 from vostool.scribbles import Scribbles
 from vostool.store import FeatureStore
-
-Say = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,8 @@ def open_videos(root: Path, names: Sequence[str] | None = None) -> list[Video]:
 
     Args:
         root: the root.
-        names: take these sequences; by default all that are annotated.
+        names: take these sequences; by default those that ``ImageSets/2017/train.txt`` lists, or
+            all that are annotated where there is no such list.
 
     Raises:
         ClipError: there are none, a sequence is not there, or a frame of an annotation is missing.
@@ -164,6 +165,9 @@ def open_videos(root: Path, names: Sequence[str] | None = None) -> list[Video]:
     images = _resolution(root / "JPEGImages")
     if not annotations.is_dir() or not images.is_dir():
         raise ClipError(f"{root}: no videos to train on; it lacks JPEGImages or Annotations")
+    listed = root / "ImageSets" / "2017" / "train.txt"
+    if names is None and listed.is_file():
+        names = listed.read_text(encoding="utf-8").split()
     if names is None:
         names = sorted(folder.name for folder in annotations.iterdir() if folder.is_dir())
     if not names:

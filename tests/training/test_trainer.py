@@ -1,0 +1,89 @@
+"""A training that was interrupted ends where an unbroken one does."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from vostool.errors import WeightsError
+from vostool.training.trainer import CHECKPOINT, LOG, Schedule, train
+
+SCHEDULE = Schedule(iterations=12, learning_rate=0.1, every=5)
+
+
+class Interrupted(Exception):
+    """The run ends here."""
+
+
+class Fit:
+    """Fits a line to points that an iteration draws; may be interrupted."""
+
+    def __init__(self, network: nn.Linear, stop_at: int | None = None) -> None:
+        self.network, self.stop_at = network, stop_at
+
+    def parameters(self) -> list[nn.Parameter]:
+        return list(self.network.parameters())
+
+    def loss(self, iteration: int) -> Tensor:
+        if iteration == self.stop_at:
+            raise Interrupted
+        rng = np.random.default_rng(iteration)
+        x = torch.from_numpy(rng.random((8, 1), np.float32))
+        return (self.network(x) - 3 * x + 1).square().mean()
+
+
+def run(out: Path, stop_at: int | None = None, **settings: Any) -> nn.Linear:
+    torch.manual_seed(0)
+    network = nn.Linear(1, 1)
+    train(network, Fit(network, stop_at), SCHEDULE, out, settings, lambda *_: None)
+    return network
+
+
+@pytest.mark.parametrize("stop_at", [3, 5, 7, 11])
+def test_an_interrupted_training_goes_on_to_the_same_result(tmp_path: Path, stop_at: int) -> None:
+    unbroken = run(tmp_path / "unbroken")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "broken", stop_at)
+    resumed = run(tmp_path / "broken")
+
+    for mine, theirs in zip(resumed.parameters(), unbroken.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    logs = []
+    for folder in ("unbroken", "broken"):
+        with (tmp_path / folder / LOG).open(newline="") as stream:
+            logs.append([row[:2] for row in csv.reader(stream)])
+    assert logs[0] == logs[1] and len(logs[0]) == 1 + SCHEDULE.iterations
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    run(tmp_path)
+    with (tmp_path / LOG).open(newline="") as stream:
+        losses = [float(row["loss"]) for row in csv.DictReader(stream)]
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_a_finished_training_does_nothing_more(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = (tmp_path / CHECKPOINT).stat().st_mtime_ns
+    run(tmp_path, stop_at=0)
+    assert (tmp_path / CHECKPOINT).stat().st_mtime_ns == before
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    run(tmp_path, frames=4)
+    with pytest.raises(WeightsError, match=r"other settings \(frames\)"):
+        run(tmp_path, frames=5)
+    (tmp_path / CHECKPOINT).write_bytes(b"PK")
+    with pytest.raises(WeightsError, match="not a whole checkpoint"):
+        run(tmp_path, frames=4)
+
+
+def test_the_rate_falls_to_zero() -> None:
+    rates = [SCHEDULE.rate(i) for i in range(SCHEDULE.iterations + 1)]
+    assert rates[0] == 0.1 and rates[-1] == pytest.approx(0) and rates == sorted(rates)[::-1]

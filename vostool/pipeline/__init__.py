@@ -1,0 +1,23 @@
+"""Extract, propagate, adapt, render as plain functions: the Python API, and what the CLI calls.
+
+torch is imported by the two heavy stages alone, so that adapting and rendering start fast.
+"""
+
+from vostool.pipeline.adaption import adapt
+from vostool.pipeline.extraction import NETWORK_HEIGHT, extract
+from vostool.pipeline.masking import Labeller, check_belongs, predict, render
+from vostool.pipeline.propagation import propagate
+from vostool.pipeline.telling import Progress, Say
+
+__all__ = [
+    "NETWORK_HEIGHT",
+    "Labeller",
+    "Progress",
+    "Say",
+    "adapt",
+    "check_belongs",
+    "extract",
+    "predict",
+    "propagate",
+    "render",
+]

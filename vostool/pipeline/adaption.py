@@ -1,0 +1,83 @@
+"""From stored features and scribbles to an adapter."""
+
+from __future__ import annotations
+
+from vostool import __version__
+from vostool.adapter import Adapter, Moments, Preset, Provenance, Samples, sample_round, solve
+from vostool.errors import AdapterError
+from vostool.pipeline.masking import Labeller, check_belongs
+from vostool.scribbles import Scribbles
+from vostool.store import FeatureStore
+
+
+def adapt(
+    name: str,
+    store: FeatureStore,
+    rounds: list[Scribbles],
+    *,
+    preset: Preset,
+    features: str = "backbone",
+    earlier: Adapter | None = None,
+    seed: int = 0,
+) -> Adapter:
+    """Fit the classifier of Eq. 3 to some rounds of scribbles, after those of an earlier adapter.
+
+    Args:
+        name: the clip's name in the store.
+        store: the features.
+        rounds: the new scribbles, a round each, in order.
+        preset: how to sample and fit; an earlier adapter's samples keep theirs.
+        features: the stage to read.
+        earlier: the adapter to go on from.
+        seed: of the random choice of negatives.
+
+    Raises:
+        StoreError: the features are missing.
+        ScribbleError: the scribbles are not this clip's.
+        AdapterError: the earlier adapter belongs to other features; there is nothing to tell apart.
+    """
+    stage = store.stage(name, features)
+    samples, moments = Samples.none(), Moments.none(stage.pyramid.channels)
+    if earlier is not None:
+        check_belongs(earlier, stage)
+        samples, moments = earlier.samples, earlier.moments
+    W = None if earlier is None else earlier.W
+    for scribbles in rounds:
+        scribbles.check_against(stage.frames, stage.facts.size)
+        annotated = {f: stage.read_frame(f) for f in scribbles.annotated_frames}
+        predicted = {}
+        if W is not None:
+            labeller = Labeller(stage.pyramid, W, moments.object_ids)
+            predicted = {f: labeller.mask(grids) for f, grids in annotated.items()}
+        maps = {f: scribbles.stroke_map(f, stage.facts.size) for f in annotated}
+        scale = stage.facts.size[0] / stage.pyramid.network_size[0]
+        new = sample_round(maps, predicted, samples, preset, seed, scale=scale)
+        for frame, grids in annotated.items():
+            here = new.within(frame)
+            moments = moments.plus(stage.pyramid.sample(grids, here.xy), here.object_id)
+        samples = Samples.joined([samples, new])
+        try:
+            W = solve(moments, preset.ridge)
+        except AdapterError as problem:
+            raise AdapterError(f"{scribbles.source}: {problem}") from problem
+    if W is None:
+        raise AdapterError("no scribbles; give at least one round")
+    return Adapter(
+        W,
+        moments,
+        samples,
+        preset,
+        Provenance(
+            clip=name,
+            stage=features,
+            stage_key=stage.stamp.key,
+            made_from=stage.stamp.made_from,
+            size=stage.facts.size,
+            scribbles=(
+                *(() if earlier is None else earlier.provenance.scribbles),
+                *(scribbles.source for scribbles in rounds),
+            ),
+            seed=seed,
+            version=__version__,
+        ),
+    )

@@ -1,0 +1,174 @@
+"""From an adapter and stored features to masks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from vostool.adapter import Adapter
+from vostool.clips import Clip, Frame, open_clip
+from vostool.errors import AdapterError, ClipError
+from vostool.masks import Mask, mask_file, overlay, overlay_video, write_mask
+from vostool.pipeline.making import ahead
+from vostool.pipeline.telling import Progress, quiet
+from vostool.pyramid import Pyramid
+from vostool.store import Features, FeatureStore, Stage, Stamp, unwritable
+
+
+class Labeller:
+    """Turns one frame's features into its mask.
+
+    Args:
+        pyramid: the features' geometry.
+        W: (C, K + 1), background first.
+        object_ids: the id of each column.
+    """
+
+    def __init__(
+        self, pyramid: Pyramid, W: npt.NDArray[np.float64], object_ids: tuple[int, ...]
+    ) -> None:
+        self._pyramid = pyramid
+        # Scores against background's: one map fewer to bring up, and arg-max is the same.
+        self._weights = pyramid.split(W[:, 1:] - W[:, :1])
+        self._object_ids = object_ids[1:]
+
+    def mask(self, features: Features) -> Mask:
+        """The arg-max of the scores of one frame, (h, w, C) a level, at the clip's resolution."""
+        mask = np.zeros(self._pyramid.clip_size, np.uint8)
+        best = np.zeros(self._pyramid.clip_size, np.float32)  # background's score
+        scores = self._pyramid.scores(features, self._weights)
+        for object_id, score in zip(self._object_ids, scores, strict=True):
+            mask[score > best] = object_id
+            np.maximum(best, score, out=best)
+        return mask
+
+
+def predict(adapter: Adapter, stage: Stage) -> Iterator[tuple[int, Mask]]:
+    """Masks of every frame, in order: the frame's number and (H, W) uint8.
+
+    Raises:
+        AdapterError: the adapter belongs to other features.
+        StoreError: a chunk is damaged, or the stage was made anew meanwhile.
+    """
+    check_belongs(adapter, stage)
+    labeller = Labeller(stage.pyramid, adapter.W, adapter.object_ids)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start, chunk in ahead(stage.by_chunk()):
+            frames = [[level[i] for level in chunk] for i in range(len(chunk[0]))]
+            yield from enumerate(pool.map(labeller.mask, frames), start)
+    stage.check_unchanged()
+
+
+def render(
+    adapter: Adapter,
+    store: FeatureStore,
+    out: Path,
+    *,
+    name: str | None = None,
+    overlay_file: Path | None = None,
+    progress: Progress = quiet,
+) -> int:
+    """Write the mask of every frame as ``OUT/%05d.png``, and an overlay video if asked for.
+
+    Masks are made aside and put in place together when all are whole.
+
+    Args:
+        adapter: the classifier.
+        store: the features.
+        out: the folder for the masks, made if need be.
+        name: the clip; by default the one that the adapter was fitted on.
+        overlay_file: an MP4 to look at.
+        progress: told of frames done.
+
+    Returns:
+        How many frames were written.
+
+    Raises:
+        AdapterError: the adapter belongs to other features.
+        ClipError: an overlay was asked for and the clip's frames are gone.
+    """
+    stage = store.stage(name or adapter.provenance.clip, adapter.provenance.stage)
+    check_belongs(adapter, stage)
+    frames = None if overlay_file is None else _source(stage).frames()
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    aside = there / f".masks.{os.getpid()}"  # on the disk of the masks, whatever is mounted
+    try:
+        aside.mkdir()
+        with ThreadPoolExecutor(os.cpu_count()) as pool, _maybe_video(overlay_file, stage) as show:
+            written = []
+            for number, mask in predict(adapter, stage):
+                written.append(pool.submit(write_mask, mask_file(aside, number), mask))
+                if frames is not None:
+                    show(overlay(_next_frame(frames, stage), mask))
+                progress(number + 1, stage.frames)
+            for one in written:
+                one.result()
+        out.mkdir(parents=True, exist_ok=True)
+        for file in sorted(aside.iterdir()):
+            os.replace(file, out / file.name)
+    except OSError as problem:
+        raise unwritable(out, problem) from problem
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return stage.frames
+
+
+def check_belongs(adapter: Adapter, stage: Stage) -> None:
+    """Make sure that an adapter can read a stage's features.
+
+    Raises:
+        AdapterError: it was fitted on another network's features, another clip size, or both.
+    """
+    provenance = adapter.provenance
+    if provenance.size != stage.facts.size:
+        theirs, ours = provenance.size, stage.facts.size
+        raise AdapterError(
+            f"the adapter was fitted on a clip of {theirs[1]}x{theirs[0]}, {stage.clip_name} is "
+            f"{ours[1]}x{ours[0]}; fit one on {stage.clip_name}"
+        )
+    if provenance.stage != stage.folder.name or provenance.stage_key != stage.stamp.key:
+        why = stage.stamp.difference(Stamp(provenance.made_from)) or "another stage"
+        raise AdapterError(
+            f"the adapter of {provenance.clip} was fitted on other {provenance.stage} features "
+            f"({why}); fit it again with: vostool adapt {stage.clip_name}"
+        )
+
+
+def _source(stage: Stage) -> Clip:
+    facts = stage.facts
+    try:
+        return open_clip(facts.source, name=stage.clip_name, frames=(facts.start, facts.stop))
+    except ClipError as problem:
+        raise ClipError(
+            f"{problem}; for an overlay, run vostool extract on the clip where it lies now"
+        ) from problem
+
+
+def _next_frame(frames: Iterator[Frame], stage: Stage) -> Frame:
+    frame = next(frames, None)
+    if frame is None or frame.shape[:2] != stage.facts.size:
+        raise ClipError(
+            f"{stage.facts.source}: has other frames than when its features were made; for an "
+            "overlay, run vostool extract on it again"
+        )
+    return frame
+
+
+@contextmanager
+def _maybe_video(file: Path | None, stage: Stage) -> Iterator[Callable[[Frame], None]]:
+    if file is None:
+        yield quiet
+        return
+    with overlay_video(file, stage.facts.size, stage.facts.fps) as writer:
+
+        def show(frame: Frame) -> None:
+            writer.write(np.ascontiguousarray(frame[..., ::-1]))
+
+        yield show

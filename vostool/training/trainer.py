@@ -1,0 +1,154 @@
+"""The loop: optimise, log, checkpoint, and go on from a checkpoint as if nothing had happened.
+
+What an iteration draws depends on the seed and its number alone, and so does its learning rate, so
+that a checkpoint holds the parameters and the optimiser's averages and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vostool.errors import WeightsError
+
+CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+Progress = Callable[[int, int, float], None]
+"""Told (iterations done, iterations in all, loss)."""
+
+
+class Step(Protocol):
+    """A step of the training; see :mod:`vostool.training.steps`."""
+
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained."""
+
+    def loss(self, iteration: int) -> Tensor:
+        """The loss of one iteration, the same whenever it is asked for."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, and how fast.
+
+    Attributes:
+        iterations: in all.
+        learning_rate: of Adam, falling to zero as a half cosine.
+        clip: the largest norm of a gradient.
+        every: iterations between checkpoints.
+    """
+
+    iterations: int
+    learning_rate: float = 1e-4
+    clip: float = 1.0
+    every: int = 100
+
+    def rate(self, iteration: int) -> float:
+        """The learning rate of an iteration."""
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+
+
+def train(
+    network: nn.Module,
+    step: Step,
+    schedule: Schedule,
+    out: Path,
+    settings: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Train, from the folder's checkpoint on if it has one.
+
+    Args:
+        network: whose state is kept.
+        step: what to optimise.
+        schedule: how long, and how fast.
+        out: the folder for checkpoint and log.
+        settings: what decides the result; a checkpoint of other settings is not gone on from.
+        progress: told of iterations done.
+
+    Raises:
+        WeightsError: the folder's checkpoint is of other settings, or is broken.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    settings = {**settings, **asdict(schedule)}
+    parameters = step.parameters()
+    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+    first = _resume(network, optimizer, out, settings)
+    rows = _rows(out / LOG, first)
+    begun = time.perf_counter() - (float(rows[-1][2]) if rows else 0.0)
+    for iteration in range(first, schedule.iterations):
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.rate(iteration)
+        optimizer.zero_grad()
+        loss = step.loss(iteration)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
+        optimizer.step()
+        value = loss.item()
+        rows.append([str(iteration), f"{value:.6g}", f"{time.perf_counter() - begun:.2f}"])
+        progress(iteration + 1, schedule.iterations, value)
+        if (iteration + 1) % schedule.every == 0 or iteration + 1 == schedule.iterations:
+            _checkpoint(network, optimizer, out, settings, iteration + 1, rows)
+
+
+def _checkpoint(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    out: Path,
+    settings: dict[str, Any],
+    iteration: int,
+    rows: Sequence[Sequence[str]],
+) -> None:
+    aside = out / f".{LOG}"
+    with aside.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("iteration", "loss", "seconds"), *rows])
+    os.replace(aside, out / LOG)
+    aside = out / f".{CHECKPOINT}"
+    content = {
+        "settings": json.dumps(settings, sort_keys=True),
+        "iteration": iteration,
+        "network": network.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    torch.save(content, aside)
+    os.replace(aside, out / CHECKPOINT)
+
+
+def _resume(
+    network: nn.Module, optimizer: torch.optim.Optimizer, out: Path, settings: dict[str, Any]
+) -> int:
+    """Take up the folder's checkpoint; the iteration to go on with."""
+    file = out / CHECKPOINT
+    if not file.exists():
+        return 0
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+        there, iteration = json.loads(content["settings"]), int(content["iteration"])
+    except Exception as problem:  # torch raises many kinds for a broken file
+        raise WeightsError(f"{file}: not a whole checkpoint; name another --out") from problem
+    if there != settings:
+        changed = [k for k in {*there, *settings} if there.get(k) != settings.get(k)]
+        raise WeightsError(
+            f"{file}: of other settings ({', '.join(sorted(changed))}); name another --out"
+        )
+    network.load_state_dict(content["network"])
+    optimizer.load_state_dict(content["optimizer"])
+    return iteration
+
+
+def _rows(log: Path, before: int) -> list[list[str]]:
+    """The log's rows of the iterations before one."""
+    if not (before and log.exists()):
+        return []
+    with log.open(newline="") as stream:
+        rows = list(csv.reader(stream))[1:]
+    return [row for row in rows if int(row[0]) < before]
