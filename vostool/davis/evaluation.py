@@ -100,55 +100,45 @@ def evaluate(
     if importlib.util.find_spec("matplotlib") is None:  # for the curve, in the end
         raise compat.DavisInteractiveError("matplotlib")
     with _held(out):
-        return _evaluate(sequences, method, protocol, out, jobs, device, bar, say)
-
-
-def _evaluate(
-    sequences: Sequence[DavisSequence],
-    method: Method,
-    protocol: Protocol,
-    out: Path,
-    jobs: int,
-    device: str,
-    bar: Bar,
-    say: Say,
-) -> Evaluation:
-    _begin(out, settings(sequences, method, protocol))
-    heavy = {}
-    for sequence in sequences:
-        with bar(f"features of {sequence.name}", "frames") as progress:
-            heavy[sequence.name] = method.prepare(sequence.clip, device, progress, say)
-    made_from = {
-        sequence.name: _made_from(sequence, method, protocol, heavy[sequence.name])
-        for sequence in sequences
-    }
-
-    def finished(sequence: DavisSequence, number: int) -> Sample | None:
-        return read_sample(out / SAMPLES, made_from[sequence.name], sequence.name, number)
-
-    every = [(s, number) for s in sequences for number in range(1, len(s.scribbles) + 1)]
-    missing = [sample for sample in every if finished(*sample) is None]
-    if len(missing) < len(every):
-        say(f"{out}: {len(every) - len(missing)} of {len(every)} samples are there already")
-    with _workers(jobs) as pool, bar("samples", "samples") as progress:
-        running: set[Future[None]] = {
-            pool.submit(_play, s, number, method, protocol, out / SAMPLES, made_from[s.name], jobs)
-            for s, number in missing
+        _begin(out, settings(sequences, method, protocol))
+        heavy = {}
+        for sequence in sequences:
+            with bar(f"features of {sequence.name}", "frames") as progress:
+                heavy[sequence.name] = method.prepare(sequence.clip, device, progress, say)
+        made_from = {
+            sequence.name: _made_from(sequence, method, protocol, heavy[sequence.name])
+            for sequence in sequences
         }
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for played in done:
-                played.result()
-            progress(len(every) - len(running), len(every))
-    samples = []
-    for sequence, number in every:
-        sample = finished(sequence, number)
-        if sample is None:
-            raise DavisError(
-                f"{out / SAMPLES}: {sequence.name}.{number:03d} cannot be read back; run this again"
-            )
-        samples.append(sample)
-    return Evaluation(sequences, method, protocol, samples, heavy)
+
+        def finished(sequence: DavisSequence, number: int) -> Sample | None:
+            return read_sample(out / SAMPLES, made_from[sequence.name], sequence.name, number)
+
+        every = [(s, number) for s in sequences for number in range(1, len(s.scribbles) + 1)]
+        missing = [sample for sample in every if finished(*sample) is None]
+        if len(missing) < len(every):
+            say(f"{out}: {len(every) - len(missing)} of {len(every)} samples are there already")
+        with _workers(jobs) as pool, bar("samples", "samples") as progress:
+            running: set[Future[None]] = {
+                pool.submit(
+                    _play, s, number, method, protocol, out / SAMPLES, made_from[s.name], jobs
+                )
+                for s, number in missing
+            }
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for played in done:
+                    played.result()
+                progress(len(every) - len(running), len(every))
+        samples = []
+        for sequence, number in every:
+            sample = finished(sequence, number)
+            if sample is None:
+                raise DavisError(
+                    f"{out / SAMPLES}: {sequence.name}.{number:03d} cannot be read back; "
+                    "run this again"
+                )
+            samples.append(sample)
+        return Evaluation(sequences, method, protocol, samples, heavy)
 
 
 def settings(
