@@ -17,7 +17,7 @@ from vostool.strnn.propagation import on_one_grid
 from vostool.training.data import Shot, Video, open_videos
 from vostool.training.loss import context_loss
 from vostool.training.network import ContextNetwork
-from vostool.training.steps import Step1, Step2, labels_of_vertices, shot_loss
+from vostool.training.steps import Drawing, Step1, Step2, labels_of_vertices, shot_loss
 from vostool.training.trainer import Schedule, train
 
 SIZE, FRAMES = (64, 96), 3
@@ -71,7 +71,7 @@ def test_step_1_trains_the_backbone_and_the_spatial_rnn(
     sources: list[Video], network: ContextNetwork, tmp_path: Path
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    step = Step1(network, sources, FRAMES, SIZE, seed=0, device=CPU)
+    step = Step1(network, Drawing(sources, FRAMES, SIZE, seed=0), CPU)
 
     found = losses(network, step, tmp_path / "out", iterations=12)
 
@@ -87,7 +87,9 @@ def test_step_2_tunes_the_rnn_on_stored_features(
     sources: list[Video], network: ContextNetwork, tmp_path: Path
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    step = Step2(network, sources, FRAMES, SIZE, 0, CPU, shots=3, folder=tmp_path / "shots")
+    step = Step2(
+        network, Drawing(sources, FRAMES, SIZE, 0), CPU, shots=3, folder=tmp_path / "shots"
+    )
     step.prepare(lambda *_: None)
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "shots").iterdir()}
     assert len(files) == 3

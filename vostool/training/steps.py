@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,35 @@ import torch
 from torch import Tensor
 
 from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.pipeline import Progress
 from vostool.training.data import Shot, Source
 from vostool.training.loss import context_loss
 from vostool.training.network import ContextNetwork
 
-Progress = Callable[[int, int], None]
+
+@dataclass(frozen=True)
+class Drawing:
+    """How shots are drawn.
+
+    Attributes:
+        sources: drawn from evenly.
+        frames, size: of a shot; the size is (H, W).
+        seed: decides, with a number, what is drawn.
+    """
+
+    sources: Sequence[Source]
+    frames: int
+    size: tuple[int, int]
+    seed: int
+
+    def rng(self, *number: int) -> np.random.Generator:
+        """The chance that belongs to a number."""
+        return np.random.default_rng((self.seed, *number))
+
+    def shot(self, rng: np.random.Generator) -> Shot:
+        """A shot of some source."""
+        source = self.sources[int(rng.integers(0, len(self.sources)))]
+        return source.shot(self.frames, self.size, rng)
 
 
 class Step1:
@@ -23,23 +48,12 @@ class Step1:
 
     Args:
         network: what is trained.
-        sources: drawn from evenly.
-        frames, size: of a shot.
-        seed: decides, with an iteration's number, what is drawn in it.
+        drawing: of each iteration's shot.
         device: where it runs.
     """
 
-    def __init__(
-        self,
-        network: ContextNetwork,
-        sources: Sequence[Source],
-        frames: int,
-        size: tuple[int, int],
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self._network, self._sources, self._device = network, sources, device
-        self._frames, self._size, self._seed = frames, size, seed
+    def __init__(self, network: ContextNetwork, drawing: Drawing, device: torch.device) -> None:
+        self._network, self._drawing, self._device = network, drawing, device
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """What is trained; the temporal K waits for step 2."""
@@ -48,11 +62,11 @@ class Step1:
 
     def loss(self, iteration: int) -> Tensor:
         """The loss of one iteration, the same whenever it is asked for."""
-        rng = np.random.default_rng((self._seed, iteration))
-        shot = draw(self._sources, self._frames, self._size, rng)
+        rng = self._drawing.rng(iteration)
+        shot = self._drawing.shot(rng)
         images = torch.from_numpy(shot.images).to(self._device)
         levels = self._network.levels(images)
-        context = self._network.context(levels, self._size, temporal=False)
+        context = self._network.context(levels, self._drawing.size, temporal=False)
         return shot_loss(context, labels_of_vertices(shot), rng)
 
 
@@ -63,7 +77,8 @@ class Step2:
     iteration spends its time in the RNN.
 
     Args:
-        network, sources, frames, size, seed, device: as in step 1.
+        network, device: as in step 1.
+        drawing: of the shots.
         shots: how many are drawn, once and for all.
         folder: where their features are kept.
     """
@@ -71,16 +86,12 @@ class Step2:
     def __init__(
         self,
         network: ContextNetwork,
-        sources: Sequence[Source],
-        frames: int,
-        size: tuple[int, int],
-        seed: int,
+        drawing: Drawing,
         device: torch.device,
         shots: int,
         folder: Path,
     ) -> None:
-        self._network, self._sources, self._device = network, sources, device
-        self._frames, self._size, self._seed = frames, size, seed
+        self._network, self._drawing, self._device = network, drawing, device
         self._shots, self._folder = shots, folder
 
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -95,8 +106,7 @@ class Step2:
             file = self._file(number)
             if file.exists():
                 continue
-            rng = np.random.default_rng((self._seed, 2, number))
-            shot = draw(self._sources, self._frames, self._size, rng)
+            shot = self._drawing.shot(self._drawing.rng(2, number))
             levels = self._network.levels(torch.from_numpy(shot.images).to(self._device))
             content = {
                 **{f"level{n}": level.half().cpu() for n, level in enumerate(levels)},
@@ -109,23 +119,16 @@ class Step2:
 
     def loss(self, iteration: int) -> Tensor:
         """The loss of one iteration, the same whenever it is asked for."""
-        rng = np.random.default_rng((self._seed, iteration))
+        rng = self._drawing.rng(iteration)
         file = self._file(int(rng.integers(0, self._shots)))
         content: dict[str, Tensor] = torch.load(file, weights_only=True)
-        count = len(pyramid_levels(*self._size))
+        count = len(pyramid_levels(*self._drawing.size))
         levels = [content[f"level{n}"].to(self._device).float() for n in range(count)]
-        context = self._network.context(levels, self._size, temporal=True)
+        context = self._network.context(levels, self._drawing.size, temporal=True)
         return shot_loss(context, content["labels"].numpy(), rng)
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:05d}.pt"
-
-
-def draw(
-    sources: Sequence[Source], frames: int, size: tuple[int, int], rng: np.random.Generator
-) -> Shot:
-    """A shot of some source."""
-    return sources[int(rng.integers(0, len(sources)))].shot(frames, size, rng)
 
 
 def labels_of_vertices(shot: Shot) -> npt.NDArray[np.uint8]:
