@@ -1,10 +1,11 @@
-"""How λ and the outline's margin of an adapter do over rounds, on sequences to choose by.
+"""What each departure of the preset ``default`` is worth over rounds, on sequences to choose by.
 
-    python examples/choose.py --davis-root DAVIS --ridge 10 --ridge 30 --outline 0 --outline 6
+    python examples/choose.py --davis-root DAVIS --outline 0 --outline 6 --decoder no --decoder yes
 
-Prints a Markdown table, a row for each pair: J&F after some rounds of the interactive benchmark,
-and the most that a sequence lost from a round to the next. One first round a sequence is played, on
-every third of the training sequences unless told otherwise. Nothing is chosen on ``val``.
+Prints a Markdown table, a row for each combination: J&F after some rounds of the interactive
+benchmark, and the most that a sequence lost from a round to the next. One first round a sequence is
+played, on every fifth of the training sequences, which the shipped decoder was not trained on
+(``vostool train --hold-back 5``). Nothing is chosen on ``val``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from vostool.adapter import Preset
+from vostool.adapter import PRESETS
 from vostool.cli.common import one_blas_thread, progress_bar, say
 
 SHOWN = (1, 2, 3, 5, 8)
@@ -24,9 +25,12 @@ SHOWN = (1, 2, 3, 5, 8)
 @click.command()
 @click.option("--davis-root", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--subset", default="train", show_default=True)
-@click.option("--every", default=3, show_default=True, help="Take every n-th sequence.")
+@click.option("--every", default=5, show_default=True, help="Take every n-th sequence.")
 @click.option("--ridge", "ridges", type=float, multiple=True, default=[30.0])
 @click.option("--outline", "outlines", type=float, multiple=True, default=[6.0])
+@click.option(
+    "--decoder", "decoders", type=click.Choice(["yes", "no"]), multiple=True, default=["yes"]
+)
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
 def main(
@@ -35,6 +39,7 @@ def main(
     every: int,
     ridges: tuple[float, ...],
     outlines: tuple[float, ...],
+    decoders: tuple[str, ...],
     jobs: int,
     store: Path,
 ) -> None:
@@ -52,14 +57,15 @@ def main(
         replace(sequence, scribbles=sequence.scribbles[:1])
         for sequence in read_root(davis_root, subset=subset)[::every]
     ]
-    click.echo(f"| λ | outline | {' | '.join(f'J&F {n}' for n in SHOWN)} | most lost |")
-    click.echo("|---|---|" + "---|" * (len(SHOWN) + 1))
-    for ridge, outline in product(ridges, outlines):
-        method = Method(store, Preset(ridge, outline))
+    click.echo(f"| decoder | λ | outline | {' | '.join(f'J&F {n}' for n in SHOWN)} | most lost |")
+    click.echo("|---|---|---|" + "---|" * (len(SHOWN) + 1))
+    for decoder, ridge, outline in product(decoders, ridges, outlines):
+        preset = replace(PRESETS["default"], ridge=ridge, outline=outline, decoder=decoder == "yes")
+        method = Method(store, preset)
         with TemporaryDirectory() as out:
             evaluation = evaluate(
                 sequences, method, Protocol(), Path(out),
-                jobs=jobs, device="auto", bar=progress_bar, say=say,
+                jobs=jobs, bar=progress_bar, say=say,
             )  # fmt: skip
         warm, cold = (reports(evaluation, cold=cold) for cold in (False, True))
         summary = summary_of(evaluation, warm, cold)
@@ -70,7 +76,7 @@ def main(
             for earlier, later in zip(figures["rounds"], figures["rounds"][1:], strict=False)
         )
         figures = " | ".join(f"{score:.3f}" for score in (*scores, lost))
-        click.echo(f"| {ridge:g} | {outline:g} | {figures} |")
+        click.echo(f"| {decoder} | {ridge:g} | {outline:g} | {figures} |")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def one_round(square_scribbles: Path) -> Scribbles:
 def test_the_square_is_found_in_every_frame(
     store: FeatureStore, stage: Stage, one_round: Scribbles, preset: str
 ) -> None:
+    pipeline.propagate("square", store)
     adapter = pipeline.adapt("square", store, [one_round], preset=PRESETS[preset])
+    stage = store.stage("square", PRESETS[preset].features)
     for t, mask in pipeline.predict(adapter, stage):
         truth = square_mask(t)
         assert ((mask == 1) & truth).sum() / ((mask == 1) | truth).sum() > 0.6, t
@@ -138,13 +140,22 @@ def test_context_is_propagated_and_can_be_adapted(
 ) -> None:
     told: list[str] = []
     context = pipeline.propagate("square", store, say=told.append)
-    assert "UNTRAINED" in told[0]
+    assert told == []
     assert context.frames == 12 and [lv.shape for lv in context.pyramid.levels] == [(12, 16, 128)]
     again = pipeline.propagate("square", store)
     assert again.stamp == context.stamp
-    adapter = pipeline.adapt("square", store, [one_round], preset=DEFAULT, features="context")
+    adapter = pipeline.adapt("square", store, [one_round], preset=PRESETS["paper"])
     assert adapter.provenance.stage == "context" and adapter.W.shape == (128, 2)
     assert len(list(pipeline.predict(adapter, context))) == 12
+
+
+def test_the_decoder_reads_nothing_but_what_it_was_trained_on(
+    store: FeatureStore, stage: Stage, one_round: Scribbles
+) -> None:
+    pipeline.propagate("square", store)
+    adapter = pipeline.adapt("square", store, [one_round], preset=DEFAULT, features="context")
+    with pytest.raises(AdapterError, match=r"the decoder reads .*; use --preset paper"):
+        list(pipeline.predict(adapter, store.stage("square", "context")))
 
 
 def test_propagate_needs_extract(store: FeatureStore) -> None:

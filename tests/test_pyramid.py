@@ -162,3 +162,16 @@ def test_no_pixels_give_no_samples() -> None:
     pyramid = pyramid_of((32, 32), (32, 32), [4, 8], [2, 3])
     features: Features = [np.ones(level.shape, np.float16) for level in pyramid.levels]
     assert pyramid.sample(features, np.zeros((0, 2), np.int_)).shape == (0, 5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(sides)
+def test_finer_levels_are_averaged_round_a_coarser_levels_vertices(size: tuple[int, int]) -> None:
+    """As torch averages, so that what is trained with gradients reads the same."""
+    pyramid = pyramid_of(size, size, [4, 8], [3, 2])
+    fine = torch.randn(1, 3, *pyramid.levels[0].shape[:2])
+    (rows, columns), own = pyramid.onto(pyramid.levels[1])
+    found = torch.from_numpy(rows) @ fine @ torch.from_numpy(columns)
+    wanted = torch.nn.functional.avg_pool2d(fine, 3, 2, 1, count_include_pad=False)
+    torch.testing.assert_close(found, wanted)
+    assert all(np.array_equal(matrix, np.eye(len(matrix))) for matrix in own)

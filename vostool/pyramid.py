@@ -2,7 +2,7 @@
 
 Features are kept at the stride at which the network made them. That loses nothing: a linear
 classifier and bilinear upsampling commute, up(F) @ W = up(F @ W), so scores are computed on the
-small grids, and only they are brought up. It costs a fifth of the bytes of one stride-8 grid.
+small grids, and only they are brought up. It costs a fraction of the bytes of one fine grid.
 
 The networks pad symmetrically, so the vertex (i, j) of a level of stride s is centred on the
 network's pixel (s·i, s·j): every coarse vertex is also a vertex of each finer level.
@@ -105,24 +105,32 @@ class Pyramid:
             flat = grid.reshape(-1, channels).astype(np.float32) @ part
             maps = np.ascontiguousarray(flat.T).reshape(-1, height, width)
             finest = finest + up_rows @ maps @ up_columns
-        up_rows, up_columns = self._to_pixels
+        up_rows, up_columns = self.to_pixels
         return np.asarray(up_rows @ (finest @ up_columns), np.float32)
 
     @cached_property
     def to_finest(self) -> list[tuple[FloatArray, FloatArray]]:
         """For each level, the matrices that bring its rows and columns to the finest level's."""
-        finest = self.levels[0]
+        return self.onto(self.levels[0])
+
+    def onto(self, target: Level) -> list[tuple[FloatArray, FloatArray]]:
+        """For each level, the matrices that bring its rows and columns to one level's.
+
+        Coarser levels are interpolated, finer ones averaged round the target's vertices.
+
+        Args:
+            target: one of the levels.
+        """
         return [
             (
-                _interpolation(ratio * np.arange(finest.shape[0]), level.shape[0]),
-                _interpolation(ratio * np.arange(finest.shape[1]), level.shape[1]).T.copy(),
+                _between(target.stride, target.shape[0], level.stride, level.shape[0]),
+                _between(target.stride, target.shape[1], level.stride, level.shape[1]).T.copy(),
             )
             for level in self.levels
-            for ratio in [np.float64(finest.stride / level.stride)]
         ]
 
     @cached_property
-    def _to_pixels(self) -> tuple[FloatArray, FloatArray]:
+    def to_pixels(self) -> tuple[FloatArray, FloatArray]:
         """The matrices that bring the finest level's rows and columns to the clip's pixels."""
         finest = self.levels[0]
         rows, columns = (
@@ -142,6 +150,15 @@ class Pyramid:
         self, level: Level, axis: int, pixels: npt.NDArray[np.int_]
     ) -> tuple[tuple[npt.NDArray[np.int_], ...], tuple[FloatArray, ...]]:
         return _bracket(self._positions(level, axis, pixels), level.shape[axis])
+
+
+def _between(to_stride: int, to_length: int, stride: int, length: int) -> FloatArray:
+    """The matrix (to_length, length) that brings a row of vertices to another stride."""
+    positions = np.arange(to_length) * np.float64(to_stride / stride)
+    if to_stride <= stride:
+        return _interpolation(positions, length)
+    near = np.abs(np.arange(length) - positions[:, None]) < to_stride / stride
+    return np.asarray(near / near.sum(axis=1, keepdims=True), np.float32)
 
 
 def _bracket(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vostool.adapter import PRESETS, Preset, Samples, sample_round
+from vostool.adapter import PRESETS, Samples, sample_round
 from vostool.adapter.sampling import grown_box
 from vostool.scribbles import UNMARKED, StrokeMap
 
@@ -125,7 +125,7 @@ def mask_with_stroke_below_its_outline(depth: int) -> tuple[StrokeMap, np.ndarra
 
 
 def test_corrections_along_the_outline_are_no_samples() -> None:
-    preset = Preset(ridge=1.0, outline=6.0)
+    preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
     for depth, taken in ((1, 0), (5, 0), (6, 20), (12, 20)):
         marks, mask = mask_with_stroke_below_its_outline(depth)
@@ -135,7 +135,7 @@ def test_corrections_along_the_outline_are_no_samples() -> None:
 
 
 def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
-    preset = Preset(ridge=1.0, outline=6.0)
+    preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
     marks, mask = mask_with_stroke_below_its_outline(10)
     assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=1.5).counts() == (0, 20)
@@ -143,7 +143,7 @@ def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
 
 
 def test_strokes_that_confirm_the_mask_and_new_objects_are_always_samples() -> None:
-    preset = Preset(ridge=1.0, outline=6.0)
+    preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
     marks, mask = mask_with_stroke_below_its_outline(1)
     marks[marks == 0] = 1

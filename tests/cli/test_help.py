@@ -52,7 +52,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "set()", done.stderr
 
 
-def test_adapt_and_render_import_no_torch() -> None:
+def test_the_pipeline_imports_no_torch() -> None:
     program = (
         "import sys, vostool.pipeline, vostool.adapter, vostool.store\n"
         "print('torch' in sys.modules)"

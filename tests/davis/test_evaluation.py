@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from tests.conftest import DAVIS, Done, Vostool
 from tests.davis.roots import FRAMES, folders, make_root
+from vostool.adapter import PRESETS
 from vostool.davis import compat
 from vostool.davis.method import Method
 from vostool.davis.root import read_root
@@ -211,7 +212,7 @@ def test_bad_input_is_told_before_anything_heavy_runs(
 
 def test_cold_counts_the_context_too(tmp_path: Path, root: Path) -> None:
     (sequence,) = read_root(root, names=["one"])
-    method = Method(tmp_path / "features", features="context")
+    method = Method(tmp_path / "features", PRESETS["paper"])
 
     heavy = method.prepare(sequence.clip, "cpu", lambda *_: None, lambda _: None)
 

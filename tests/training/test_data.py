@@ -75,6 +75,22 @@ def test_photos_are_set_in_motion(tmp_path: Path) -> None:
     assert labels == {0, 1, 2, 3}, "of its own object, and of others that pass"
 
 
+@pytest.mark.parametrize(("photo", "wanted", "given"), [
+    ((96, 128), (48, 64), (48, 64)),
+    ((96, 128), (192, 320), (77, 128)),
+    ((128, 96), (192, 320), (128, 77)),
+])  # fmt: skip
+def test_a_photo_is_not_blown_up(
+    tmp_path: Path, photo: tuple[int, int], wanted: tuple[int, int], given: tuple[int, int]
+) -> None:
+    for folder, mode in (("images", "RGB"), ("masks", "L")):
+        (tmp_path / folder).mkdir()
+        suffix = "jpg" if mode == "RGB" else "png"
+        Image.new(mode, photo[::-1], 200).save(tmp_path / folder / f"a.{suffix}")
+    (source,) = open_photos(tmp_path)
+    assert source.shot(2, wanted, np.random.default_rng(0)).masks.shape == (2, *given)
+
+
 def test_a_window_keeps_the_proportions_of_the_view() -> None:
     for seed in range(20):
         window = Window.random((480, 854), (96, 160), np.random.default_rng(seed))

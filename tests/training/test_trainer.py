@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vostool.errors import WeightsError
-from vostool.training.trainer import CHECKPOINT, LOG, Schedule, train
+from vostool.training.trainer import CHECKPOINT, LOG, Group, Schedule, train
 
 SCHEDULE = Schedule(iterations=12, learning_rate=0.1, every=5)
 
@@ -27,8 +27,8 @@ class Fit:
     def __init__(self, network: nn.Linear, stop_at: int | None = None) -> None:
         self.network, self.stop_at = network, stop_at
 
-    def parameters(self) -> list[nn.Parameter]:
-        return list(self.network.parameters())
+    def groups(self) -> list[Group]:
+        return [Group([self.network.weight]), Group([self.network.bias], share=0.5)]
 
     def loss(self, iteration: int) -> Tensor:
         if iteration == self.stop_at:
@@ -84,6 +84,19 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
         run(tmp_path, frames=4)
 
 
-def test_the_rate_falls_to_zero() -> None:
-    rates = [SCHEDULE.rate(i) for i in range(SCHEDULE.iterations + 1)]
-    assert rates[0] == 0.1 and rates[-1] == pytest.approx(0) and rates == sorted(rates)[::-1]
+def test_the_rate_rises_and_falls_to_zero() -> None:
+    rates = [Schedule(1000, learning_rate=0.1).rate(i) for i in range(1001)]
+    highest = int(np.argmax(rates))
+    assert 90 <= highest <= 110 and rates[highest] == pytest.approx(0.1, rel=0.05)
+    assert rates[:highest] == sorted(rates[:highest]) and rates[0] < 0.002
+    assert rates[highest:] == sorted(rates[highest:])[::-1] and rates[-1] == pytest.approx(0)
+
+
+def test_a_group_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
+    """Adam's first step is as long as its rate."""
+    torch.manual_seed(0)
+    network = nn.Linear(1, 1)
+    weight, bias = network.weight.item(), network.bias.item()
+    train(network, Fit(network), Schedule(1, learning_rate=0.1), tmp_path, {}, lambda *_: None)
+    assert abs(network.weight.item() - weight) == pytest.approx(0.1, rel=1e-3)
+    assert abs(network.bias.item() - bias) == pytest.approx(0.05, rel=1e-3)

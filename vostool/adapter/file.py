@@ -17,7 +17,7 @@ from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
-FORMAT = "vostool adapter 2"
+FORMAT = "vostool adapter 3"
 
 
 @dataclass(frozen=True)

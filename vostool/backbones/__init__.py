@@ -6,7 +6,6 @@ the weights.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from vostool.errors import VostoolError, WeightsError
 from vostool.pyramid import Level
+from vostool.weights import SUFFIX, find_weights, fingerprint
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +49,7 @@ class _Entry:
 
 
 def load_backbone(name: str, device: torch.device) -> Backbone:
-    """Load a network by name, with its weights.
+    """Load a network by name, with its weights, or the default one with weights of a file.
 
     Raises:
         VostoolError: there is no network of that name.
@@ -66,8 +66,7 @@ def weights_fingerprint(name: str) -> str:
         VostoolError: there is no network of that name.
         WeightsError: its weights are missing.
     """
-    with _entry(name).weights_file().open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return fingerprint(_entry(name).weights_file())
 
 
 def efficientnet_lite0_file() -> Path:
@@ -96,6 +95,8 @@ _REGISTRY = {DEFAULT: _Entry(_efficientnet_lite0, efficientnet_lite0_file)}
 
 
 def _entry(name: str) -> _Entry:
+    if name.endswith(SUFFIX):
+        return _Entry(_efficientnet_lite0, lambda: find_weights(name))
     if name not in _REGISTRY:
         raise VostoolError(f"no backbone {name!r}; there are: {', '.join(_REGISTRY)}")
     return _REGISTRY[name]

@@ -37,6 +37,8 @@ STAGES = (
 )
 STEM_CHANNELS, HEAD_CHANNELS, CLASSES = 32, 1280, 1000
 BATCH_NORM_EPSILON = 1e-3
+HEAD = ("_conv_head", "_bn1", "_fc")
+"""What comes after the last stage."""
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -112,12 +114,18 @@ class EfficientNetLite0(nn.Module):
         return logits
 
 
+def drop_head(network: EfficientNetLite0) -> EfficientNetLite0:
+    """Take away, in place, what names classes: the stages are all that features come from."""
+    for name in HEAD:
+        delattr(network, name)
+    return network
+
+
 def fold_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
     """Fold each batch norm into the convolution before it, in place: the same map, fewer steps."""
-    pairs: list[tuple[nn.Module, str, str]] = [
-        (network, "_conv_stem", "_bn0"),
-        (network, "_conv_head", "_bn1"),
-    ]
+    pairs: list[tuple[nn.Module, str, str]] = [(network, "_conv_stem", "_bn0")]
+    if hasattr(network, "_conv_head"):
+        pairs.append((network, "_conv_head", "_bn1"))
     for block in network._blocks:
         assert isinstance(block, MBConvBlock)
         if block.expands:

@@ -1,8 +1,8 @@
 """The default features: EfficientNet-Lite0's own stages, as a pyramid.
 
-Six of its stages, each L2-normalised per vertex, the stride-4 stage averaged down to stride 8: 768
-channels in three levels (64 at stride 8, 192 at 16, 512 at 32), 1.86 MB a frame at 480p. Why so is
-in the README, under "Which features".
+Six of its stages, each L2-normalised per vertex: 768 channels in four levels (24 at stride 4, 40 at
+stride 8, 192 at 16, 512 at 32), 2.79 MB a frame at 480p. Why so is in the README, under "Which
+features".
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
+from vostool.backbones.efficientnet_lite import (
+    EfficientNetLite0,
+    drop_head,
+    fold_batch_norms,
+)
 from vostool.backbones.state import load_state
+from vostool.precision import fast_dtype
 from vostool.pyramid import Level
-
-STRIDE_4_STAGE = 1
+from vostool.weights import SUFFIX, load_weights
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class _LevelShape:
 
 
 LEVELS = (
-    _LevelShape(8, (STRIDE_4_STAGE, 2), 24 + 40),
+    _LevelShape(4, (1,), 24),
+    _LevelShape(8, (2,), 40),
     _LevelShape(16, (3, 4), 80 + 112),
     _LevelShape(32, (5, 6), 192 + 320),
 )
@@ -41,7 +46,7 @@ class EfficientNetLite0Pyramid:
     """A :class:`vostool.backbones.Backbone`.
 
     Args:
-        weights: the published state dict.
+        weights: the published state dict, or a file that training wrote.
         device: where to run.
 
     Raises:
@@ -49,8 +54,7 @@ class EfficientNetLite0Pyramid:
     """
 
     def __init__(self, weights: Path, device: torch.device) -> None:
-        network = EfficientNetLite0()
-        load_state(network, weights)
+        network = load_stages(weights)
         dtype = fast_dtype(device)
         self.precision = str(dtype).removeprefix("torch.")
         self._device, self._dtype = device, dtype
@@ -75,6 +79,20 @@ class EfficientNetLite0Pyramid:
         return stages
 
 
+def load_stages(weights: Path) -> EfficientNetLite0:
+    """The network without its head, from the published state dict or from weights trained here.
+
+    Raises:
+        WeightsError: the file is not this network's.
+    """
+    network = EfficientNetLite0()
+    if weights.suffix == SUFFIX:
+        load_weights(drop_head(network), weights)
+        return network
+    load_state(network, weights)
+    return drop_head(network)
+
+
 def pyramid_levels(height: int, width: int) -> tuple[Level, ...]:
     """The grids of frames of this size, finest first."""
     return tuple(
@@ -94,21 +112,9 @@ def normalised(frames: Tensor) -> Tensor:
 
 def pyramid(stages: list[Tensor]) -> list[Tensor]:
     """The network's stages as the levels of features: (B, h, w, C) float32 each, finest first."""
-    # Averaged round the vertices of stride 8, which are every other vertex of stride 4.
-    stride_8 = functional.avg_pool2d(stages[STRIDE_4_STAGE], 3, 2, 1, count_include_pad=False)
-    stages = [*stages[:STRIDE_4_STAGE], stride_8, *stages[STRIDE_4_STAGE + 1 :]]
     levels = []
     for level in LEVELS:
         grids = [stages[n].permute(0, 2, 3, 1).float() for n in level.stages]
         unit = [functional.normalize(grid, dim=-1, eps=1e-6) for grid in grids]
         levels.append(torch.cat(unit, dim=-1))
     return levels
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """The quickest arithmetic that serves: bfloat16 where a CPU multiplies in it, half on a GPU."""
-    if device.type != "cpu":
-        return torch.float16
-    onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    fast = onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32

@@ -26,6 +26,15 @@ def load_state(network: nn.Module, file: Path) -> None:
     for name, tensor in state.items():
         if not isinstance(tensor, Tensor):
             raise WeightsError(f"{file}: not a state dict; its {name} is no tensor")
+    accept_state(network, state, file)
+
+
+def accept_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> None:
+    """Give a network the tensors of a file; every one must be accounted for.
+
+    Raises:
+        WeightsError: a tensor is missing, left over or of another shape.
+    """
     expected = network.state_dict()
     # Counters of training steps, which some exports leave out; inference does not read them.
     needed = {name for name in expected if not name.endswith("num_batches_tracked")}

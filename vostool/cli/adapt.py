@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    device_option,
     features_option,
     json_option,
     one_blas_thread,
@@ -50,6 +51,7 @@ Examples:
 @features_option
 @preset_option
 @seed_option
+@device_option
 @json_option
 def command(
     name: str,
@@ -57,9 +59,10 @@ def command(
     earlier_file: Path | None,
     out: Path,
     store_root: Path,
-    features: str,
+    features: str | None,
     preset: str,
     seed: int,
+    device: str,
     as_json: bool,
 ) -> None:
     """Fit the classifier of a clip's objects to scribbles: Eq. 3, in closed form.
@@ -80,9 +83,10 @@ def command(
         FeatureStore(store_root),
         rounds,
         preset=PRESETS[preset],
-        features=features if earlier is None else earlier.provenance.stage,
+        features=features if earlier is None else None,
         earlier=earlier,
         seed=seed,
+        device=device,
     )
     write_adapter(out, adapter)
     positive, negative = adapter.samples.counts()

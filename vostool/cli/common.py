@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import click
 
@@ -20,6 +20,13 @@ SOME_FAILED = 3
 
 PLAIN_LINE_EVERY = 10.0
 """Seconds between progress lines where standard error is no terminal."""
+
+
+class Show(Protocol):
+    """Shows how far things are."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
 
 store_option = click.option(
     "--store",
@@ -43,7 +50,7 @@ preset_option = click.option(
     type=click.Choice(["default", "paper"]),
     default="default",
     show_default=True,
-    help="'paper' follows the paper to the letter.",
+    help="'paper' follows the paper to the letter: no decoder, and context for features.",
 )
 seed_option = click.option(
     "--seed",
@@ -55,9 +62,23 @@ seed_option = click.option(
 features_option = click.option(
     "--features",
     type=click.Choice(["backbone", "context"]),
-    default="backbone",
+    help="The stored features that the classifier reads.  [default: the preset's]",
+)
+model_option = click.option(
+    "--model",
+    default="rnn",
     show_default=True,
-    help="The stored features that the classifier reads.",
+    metavar="NAME|FILE",
+    help="The RNN's weights: shipped ones, or those that vostool train left.",
+)
+
+
+backbone_option = click.option(
+    "--backbone",
+    default="efficientnet-lite0",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The network, or the weights of one that vostool train left.",
 )
 
 
@@ -156,10 +177,11 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def progress_bar(what: str, unit: str = "frames") -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str, unit: str = "frames") -> Iterator[Show]:
     """A bar with rate and time left on a terminal, a plain line now and then elsewhere.
 
-    It appears with the first frame done after a second, so quick work shows none.
+    It appears with the first frame done after a second, so quick work shows none. It is told of
+    what is done, of how much there is, and perhaps of a word on it.
     """
     if not sys.stderr.isatty():
         yield _plain_lines(what, unit)
@@ -178,20 +200,22 @@ def progress_bar(what: str, unit: str = "frames") -> Iterator[Callable[[int, int
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn(f"{{task.fields[rate]:.1f}} {unit}/s"),
+        TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task(what, total=None, rate=0.0)
+    task = bar.add_task(what, total=None, rate=0.0, note="")
     begun = time.monotonic()
     first: list[int] = []
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int, note: str = "") -> None:
         first.append(done) if not first else None
         elapsed = time.monotonic() - begun
         if elapsed > 1 and not bar.live.is_started:
             bar.start()
-        bar.update(task, completed=done, total=total, rate=(done - first[0]) / max(elapsed, 1e-6))
+        rate = (done - first[0]) / max(elapsed, 1e-6)
+        bar.update(task, completed=done, total=total, rate=rate, note=note)
 
     try:
         yield show
@@ -200,14 +224,15 @@ def progress_bar(what: str, unit: str = "frames") -> Iterator[Callable[[int, int
             bar.stop()
 
 
-def _plain_lines(what: str, unit: str) -> Callable[[int, int], None]:
+def _plain_lines(what: str, unit: str) -> Show:
     begun = last = time.monotonic()
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int, note: str = "") -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= PLAIN_LINE_EVERY:
             last = now
-            say(f"{what}: {done} of {total} {unit}, {now - begun:.0f} s")
+            about = f", {note}" if note else ""
+            say(f"{what}: {done} of {total} {unit}{about}, {now - begun:.0f} s")
 
     return show

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     features_option,
     json_option,
+    model_option,
     one_blas_thread,
     preset_option,
     print_table,
@@ -27,6 +30,7 @@ Examples:
   vostool evaluate --davis-root DAVIS --out results
   vostool evaluate --davis-root DAVIS --sequences bear,camel --rounds 2 --out quick
   vostool evaluate --davis-root DAVIS --preset paper --jobs 8 --out paper
+  vostool evaluate --davis-root DAVIS --preset paper --features backbone --out raw
 """
 
 
@@ -60,9 +64,10 @@ Examples:
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The results."
 )
 @store_option
-@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
-@device_option
+@backbone_option
 @features_option
+@model_option
+@device_option
 @preset_option
 @seed_option
 @json_option
@@ -76,8 +81,9 @@ def command(
     out: Path,
     store_root: Path,
     backbone: str,
+    features: str | None,
+    model: str,
     device: str,
-    features: str,
     preset: str,
     seed: int,
     as_json: bool,
@@ -102,15 +108,17 @@ def command(
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
 
+    chosen = PRESETS[preset]
+    if features is not None:
+        chosen = replace(chosen, features=features)
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
         read_root(davis_root, subset=subset, names=names, say=say),
-        Method(store_root, PRESETS[preset], features, backbone, seed),
+        Method(store_root, chosen, backbone, model, seed, device),
         Protocol(rounds, official_metrics=official_metrics),
         out,
         jobs=jobs,
-        device=device,
         bar=progress_bar,
         say=say,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     expand,
     for_each,
@@ -30,7 +31,7 @@ Examples:
 @click.command("extract", epilog=EPILOG)
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @store_option
-@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
+@backbone_option
 @click.option("--name", help="The clip's name in the store; by default the file's or folder's.")
 @frames_option
 @click.option(

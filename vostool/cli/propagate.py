@@ -11,6 +11,7 @@ from vostool.cli.common import (
     expand,
     for_each,
     json_option,
+    model_option,
     progress_bar,
     report,
     say,
@@ -21,20 +22,23 @@ EPILOG = """\b
 Examples:
   vostool propagate bikes
   vostool extract clips/*.mp4 | vostool propagate -
+  vostool propagate bikes --model step1/rnn.safetensors
 """
 
 
 @click.command("propagate", epilog=EPILOG)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @store_option
+@model_option
 @device_option
 @json_option
-def command(names: tuple[str, ...], store_root: Path, device: str, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], store_root: Path, model: str, device: str, as_json: bool
+) -> None:
     """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
 
-    NAME is a clip in the store, or - for one a line on standard input. This version ships no
-    trained RNN, so the context is that of random weights; adapt reads the backbone's features
-    unless told otherwise.
+    NAME is a clip in the store, or - for one a line on standard input. Context is what the preset
+    'paper' reads; the default preset does without.
     """
     from vostool import pipeline
     from vostool.store import FeatureStore
@@ -42,7 +46,12 @@ def command(names: tuple[str, ...], store_root: Path, device: str, as_json: bool
     def work(name: str) -> None:
         with progress_bar(f"propagate {name}") as progress:
             stage = pipeline.propagate(
-                name, FeatureStore(store_root), device=device, progress=progress, say=say
+                name,
+                FeatureStore(store_root),
+                model=model,
+                device=device,
+                progress=progress,
+                say=say,
             )
         report({"clip": name, "frames": stage.frames, "bytes": stage.bytes}, as_json, name)
 

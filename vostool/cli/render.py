@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from vostool.cli.common import json_option, one_blas_thread, progress_bar, report, store_option
+from vostool.cli.common import (
+    device_option,
+    json_option,
+    one_blas_thread,
+    progress_bar,
+    report,
+    store_option,
+)
 
 EPILOG = """\b
 Examples:
@@ -43,6 +50,7 @@ overlay_option = click.option(
 @out_option
 @overlay_option
 @store_option
+@device_option
 @json_option
 def command(
     name: str,
@@ -50,6 +58,7 @@ def command(
     out: Path,
     overlay_file: Path | None,
     store_root: Path,
+    device: str,
     as_json: bool,
 ) -> None:
     """Write the mask of every frame of a clip, at the clip's own resolution.
@@ -69,6 +78,7 @@ def command(
             out,
             name=name,
             overlay_file=overlay_file,
+            device=device,
             progress=progress,
         )
     report({"masks": str(out), "clip": name, "frames": frames}, as_json, str(out))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     frames_option,
     json_option,
@@ -41,7 +42,7 @@ Example:
 @overlay_option
 @frames_option
 @store_option
-@click.option("--backbone", default="efficientnet-lite0", show_default=True, help="The network.")
+@backbone_option
 @device_option
 @preset_option
 @seed_option
@@ -59,7 +60,7 @@ def command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """All in one, for a first try: extract, adapt, render.
+    """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
 
     CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
     DIR/adapter.h5, so that vostool adapt --from can go on from it.
@@ -75,12 +76,18 @@ def command(
     for scribbles in rounds:
         scribbles.check_against(opened.expected_frames, opened.size)
     store = FeatureStore(store_root)
+    chosen = PRESETS[preset]
     with progress_bar(f"extract {opened.name}") as progress:
         pipeline.extract(
             opened, store, backbone=backbone, device=device, progress=progress, say=say
         )
-    adapter = pipeline.adapt(opened.name, store, rounds, preset=PRESETS[preset], seed=seed)
+    if chosen.features == "context":
+        with progress_bar(f"propagate {opened.name}") as progress:
+            pipeline.propagate(opened.name, store, device=device, progress=progress, say=say)
+    adapter = pipeline.adapt(opened.name, store, rounds, preset=chosen, seed=seed, device=device)
     with progress_bar(f"render {opened.name}") as progress:
-        count = pipeline.render(adapter, store, out, overlay_file=overlay_file, progress=progress)
+        count = pipeline.render(
+            adapter, store, out, overlay_file=overlay_file, device=device, progress=progress
+        )
     write_adapter(out / "adapter.h5", adapter)
     report({"masks": str(out), "clip": opened.name, "frames": count}, as_json, str(out))

@@ -35,8 +35,9 @@ from vostool.store import Stamp, unwritable
 SETTINGS = "settings.json"
 SAMPLES = "samples"
 DECIDING = (
-    "pipeline/*.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "davis/root.py",
-    "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
+    "pipeline/*.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "decoder/*.py",
+    "weights/decoder.safetensors", "precision.py", "davis/root.py", "davis/session.py",
+    "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose stamps tell of theirs."""
 
@@ -75,7 +76,6 @@ def evaluate(
     out: Path,
     *,
     jobs: int,
-    device: str,
     bar: Bar,
     say: Say,
 ) -> Evaluation:
@@ -87,7 +87,6 @@ def evaluate(
         protocol: by which rules.
         out: the folder for the results. Finished samples are kept there.
         jobs: how many samples run side by side.
-        device: where the heavy stages run.
         bar: shows how far things are.
         say: told what a person should know.
 
@@ -104,7 +103,7 @@ def evaluate(
         heavy = {}
         for sequence in sequences:
             with bar(f"features of {sequence.name}", "frames") as progress:
-                heavy[sequence.name] = method.prepare(sequence.clip, device, progress, say)
+                heavy[sequence.name] = method.prepare(sequence.clip, progress, say)
         made_from = {
             sequence.name: _made_from(sequence, method, protocol, heavy[sequence.name])
             for sequence in sequences
@@ -146,7 +145,8 @@ def settings(
 ) -> dict[str, Any]:
     """What decides the scores, apart from the features."""
     measured = asdict(method)
-    del measured["store"]
+    for name in ("store", "device", "backbone", "model"):  # stamps tell of the last two
+        del measured[name]
     return {
         "vostool": __version__,
         "code": _code(),
@@ -231,7 +231,10 @@ def _play(
 def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, however it ends."""
     pool = ProcessPoolExecutor(
-        jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin_process,
+        initargs=(jobs,),
     )
     try:
         yield pool
@@ -244,7 +247,9 @@ def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def _begin_process(jobs: int) -> None:
+    # Read when torch is loaded: processes that each use every core hold each other up.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Control-C: no traceback from every process
     parent = multiprocessing.parent_process()
     if parent is None:

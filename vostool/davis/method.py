@@ -35,23 +35,25 @@ class Heavy:
 
 @dataclass(frozen=True)
 class Method:
-    """Backbone, perhaps the RNN, and the ridge classifier under one preset.
+    """Backbone, perhaps the RNN, the ridge classifier and perhaps the decoder: one preset.
 
     Attributes:
         store: where features are kept.
-        preset: how the adapter samples and fits.
-        features: the stage that the classifier reads, ``backbone`` or ``context``.
-        backbone: the network's name.
+        preset: how the adapter samples and fits, what it reads, and what its scores become.
+        backbone: the network's name, or its weights.
+        model: the RNN's weights, where the preset reads context.
         seed: of the random choice of background.
+        device: where networks run.
     """
 
     store: Path
     preset: Preset = PRESETS["default"]
-    features: str = "backbone"
     backbone: str = "efficientnet-lite0"
+    model: str = "rnn"
     seed: int = 0
+    device: str = "auto"
 
-    def prepare(self, clip: Clip, device: str, progress: Progress, say: Say) -> Heavy:
+    def prepare(self, clip: Clip, progress: Progress, say: Say) -> Heavy:
         """Run the heavy stages, or find them done; either way tell what they took.
 
         Raises:
@@ -60,12 +62,24 @@ class Method:
         store = FeatureStore(self.store)
         stages = [
             pipeline.extract(
-                clip, store, backbone=self.backbone, device=device, progress=progress, say=say
+                clip,
+                store,
+                backbone=self.backbone,
+                device=self.device,
+                progress=progress,
+                say=say,
             )
         ]
-        if self.features == "context":
+        if self.preset.features == "context":
             stages.append(
-                pipeline.propagate(clip.name, store, device=device, progress=progress, say=say)
+                pipeline.propagate(
+                    clip.name,
+                    store,
+                    model=self.model,
+                    device=self.device,
+                    progress=progress,
+                    say=say,
+                )
             )
         return Heavy(
             seconds=sum(stage.seconds or 0.0 for stage in stages),
@@ -85,7 +99,7 @@ class Method:
 
         def segment(scribbles: Scribbles) -> LabelMaps:
             nonlocal adapter, masks
-            stage = store.stage(name, self.features)
+            stage = store.stage(name, self.preset.features)
             if masks is None:
                 masks = np.zeros((stage.frames, *stage.facts.size), np.uint8)
             if not scribbles.annotated_frames:
@@ -95,11 +109,13 @@ class Method:
                 store,
                 [scribbles],
                 preset=self.preset,
-                features=self.features,
                 earlier=adapter,
                 seed=self.seed,
+                device=self.device,
             )
-            masks = np.stack([mask for _, mask in pipeline.predict(adapter, stage)])
+            masks = np.stack(
+                [mask for _, mask in pipeline.predict(adapter, stage, device=self.device)]
+            )
             return masks
 
         return segment

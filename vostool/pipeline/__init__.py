@@ -5,7 +5,8 @@ torch is imported by the two heavy stages alone, so that adapting and rendering 
 
 from vostool.pipeline.adaption import adapt
 from vostool.pipeline.extraction import NETWORK_HEIGHT, extract
-from vostool.pipeline.masking import Labeller, check_belongs, predict, render
+from vostool.pipeline.labelling import Labeller, find_labeller
+from vostool.pipeline.masking import check_belongs, predict, render
 from vostool.pipeline.propagation import propagate
 from vostool.pipeline.telling import Progress, Say
 
@@ -17,6 +18,7 @@ __all__ = [
     "adapt",
     "check_belongs",
     "extract",
+    "find_labeller",
     "predict",
     "propagate",
     "render",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from vostool import __version__
 from vostool.adapter import Adapter, Moments, Preset, Provenance, Samples, sample_round, solve
 from vostool.errors import AdapterError
-from vostool.pipeline.masking import Labeller, check_belongs
+from vostool.pipeline.labelling import find_labeller
+from vostool.pipeline.masking import check_belongs
 from vostool.scribbles import Scribbles
 from vostool.store import FeatureStore
 
@@ -16,9 +17,10 @@ def adapt(
     rounds: list[Scribbles],
     *,
     preset: Preset,
-    features: str = "backbone",
+    features: str | None = None,
     earlier: Adapter | None = None,
     seed: int = 0,
+    device: str = "auto",
 ) -> Adapter:
     """Fit the classifier of Eq. 3 to some rounds of scribbles, after those of an earlier adapter.
 
@@ -27,15 +29,18 @@ def adapt(
         store: the features.
         rounds: the new scribbles, a round each, in order.
         preset: how to sample and fit; an earlier adapter's samples keep theirs.
-        features: the stage to read.
+        features: the stage to read; by default the earlier adapter's, or else the preset's.
         earlier: the adapter to go on from.
         seed: of the random choice of negatives.
+        device: where the preset's decoder runs, which makes the masks that a later round corrects.
 
     Raises:
         StoreError: the features are missing.
         ScribbleError: the scribbles are not this clip's.
         AdapterError: the earlier adapter belongs to other features; there is nothing to tell apart.
     """
+    if features is None:
+        features = preset.features if earlier is None else earlier.provenance.stage
     stage = store.stage(name, features)
     samples, moments = Samples.none(), Moments.none(stage.pyramid.channels)
     if earlier is not None:
@@ -47,8 +52,11 @@ def adapt(
         annotated = {f: stage.read_frame(f) for f in scribbles.annotated_frames}
         predicted = {}
         if W is not None:
-            labeller = Labeller(stage.pyramid, W, moments.object_ids)
-            predicted = {f: labeller.mask(grids) for f, grids in annotated.items()}
+            labeller = find_labeller(stage, preset, W, moments.object_ids, device)
+            predicted = {
+                f: labeller.masks([grid[None] for grid in grids])[0]
+                for f, grids in annotated.items()
+            }
         maps = {f: scribbles.stroke_map(f, stage.facts.size) for f in annotated}
         scale = stage.facts.size[0] / stage.pyramid.network_size[0]
         new = sample_round(maps, predicted, samples, preset, seed, scale=scale)

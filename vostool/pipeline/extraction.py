@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ def extract(
     Args:
         clip: the frames.
         store: where the features go, under the clip's name.
-        backbone: the network's name.
+        backbone: the network's name, or a file of weights that training left.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         network_height: frames taller than this are scaled down for the network.
         progress: told of frames done.
@@ -53,7 +54,7 @@ def extract(
     stamp = Stamp(
         {
             "clip": clip.fingerprint,
-            "backbone": backbone,
+            "backbone": Path(backbone).name,  # wherever a file lies: its weights decide
             "weights": weights_fingerprint(backbone),
             "network_height": network_height,
         }

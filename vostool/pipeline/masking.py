@@ -10,59 +10,35 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from vostool.adapter import Adapter
 from vostool.clips import Clip, Frame, open_clip
 from vostool.errors import AdapterError, ClipError
 from vostool.masks import Mask, mask_file, overlay, overlay_video, write_mask
+from vostool.pipeline.labelling import find_labeller
 from vostool.pipeline.making import ahead
 from vostool.pipeline.telling import Progress, quiet
-from vostool.pyramid import Pyramid
-from vostool.store import Features, FeatureStore, Stage, Stamp, unwritable
+from vostool.store import FeatureStore, Stage, Stamp, unwritable
 
 
-class Labeller:
-    """Turns one frame's features into its mask.
+def predict(adapter: Adapter, stage: Stage, *, device: str = "auto") -> Iterator[tuple[int, Mask]]:
+    """Masks of every frame, in order: the frame's number and (H, W) uint8.
 
     Args:
-        pyramid: the features' geometry.
-        W: (C, K + 1), background first.
-        object_ids: the id of each column.
-    """
-
-    def __init__(
-        self, pyramid: Pyramid, W: npt.NDArray[np.float64], object_ids: tuple[int, ...]
-    ) -> None:
-        self._pyramid = pyramid
-        # Scores against background's: one map fewer to bring up, and arg-max is the same.
-        self._weights = pyramid.split(W[:, 1:] - W[:, :1])
-        self._object_ids = object_ids[1:]
-
-    def mask(self, features: Features) -> Mask:
-        """The arg-max of the scores of one frame, (h, w, C) a level, at the clip's resolution."""
-        mask = np.zeros(self._pyramid.clip_size, np.uint8)
-        best = np.zeros(self._pyramid.clip_size, np.float32)  # background's score
-        scores = self._pyramid.scores(features, self._weights)
-        for object_id, score in zip(self._object_ids, scores, strict=True):
-            mask[score > best] = object_id
-            np.maximum(best, score, out=best)
-        return mask
-
-
-def predict(adapter: Adapter, stage: Stage) -> Iterator[tuple[int, Mask]]:
-    """Masks of every frame, in order: the frame's number and (H, W) uint8.
+        adapter: the classifier, with the preset that it was fitted under.
+        stage: the features.
+        device: where the decoder runs, if the preset has it.
 
     Raises:
         AdapterError: the adapter belongs to other features.
         StoreError: a chunk is damaged, or the stage was made anew meanwhile.
     """
     check_belongs(adapter, stage)
-    labeller = Labeller(stage.pyramid, adapter.W, adapter.object_ids)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start, chunk in ahead(stage.by_chunk()):
-            frames = [[level[i] for level in chunk] for i in range(len(chunk[0]))]
-            yield from enumerate(pool.map(labeller.mask, frames), start)
+    labeller = find_labeller(stage, adapter.preset, adapter.W, adapter.object_ids, device)
+    chunks = stage.by_chunk()
+    # The decoder keeps all cores busy, and on them a thread that reads would hold it up.
+    for start, chunk in chunks if adapter.preset.decoder else ahead(chunks):
+        yield from enumerate(labeller.masks(chunk), start)
     stage.check_unchanged()
 
 
@@ -73,6 +49,7 @@ def render(
     *,
     name: str | None = None,
     overlay_file: Path | None = None,
+    device: str = "auto",
     progress: Progress = quiet,
 ) -> int:
     """Write the mask of every frame as ``OUT/%05d.png``, and an overlay video if asked for.
@@ -85,6 +62,7 @@ def render(
         out: the folder for the masks, made if need be.
         name: the clip; by default the one that the adapter was fitted on.
         overlay_file: an MP4 to look at.
+        device: where the decoder runs, if the adapter's preset has it.
         progress: told of frames done.
 
     Returns:
@@ -103,7 +81,7 @@ def render(
         aside.mkdir()
         with ThreadPoolExecutor(os.cpu_count()) as pool, _maybe_video(overlay_file, stage) as show:
             written = []
-            for number, mask in predict(adapter, stage):
+            for number, mask in predict(adapter, stage, device=device):
                 written.append(pool.submit(write_mask, mask_file(aside, number), mask))
                 if frames is not None:
                     show(overlay(_next_frame(frames, stage), mask))

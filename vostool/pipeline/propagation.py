@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from pathlib import Path
 
+from vostool.errors import WeightsError
 from vostool.pipeline.making import already_made, find_device, made_by
 from vostool.pipeline.telling import Progress, Say, quiet
 from vostool.store import FeatureStore, Stage, Stamp
 from vostool.store.layout import CHUNK_FRAMES
+from vostool.weights import READS, find_weights, fingerprint, read_facts
 
 
 def propagate(
     name: str,
     store: FeatureStore,
     *,
+    model: str = "rnn",
     device: str = "auto",
     progress: Progress = quiet,
     say: Say = quiet,
 ) -> Stage:
     """Run the spatio-temporal RNN over a clip's backbone features and keep the context features.
 
+    Args:
+        name: the clip's name in the store.
+        store: the features.
+        model: the RNN's weights, by the name of shipped ones or a file.
+        device: where it runs.
+        progress: told of frames done.
+        say: told why features are made again.
+
     Raises:
+        WeightsError: there are no such weights, or they were trained for other features.
         StoreError: the clip has no backbone features, or the store cannot be written to.
     """
-    from vostool.strnn.propagation import UNTRAINED, Propagation
+    from vostool.strnn.propagation import Propagation
 
+    weights = find_weights(model)
     with store.lock(name, lambda: say(f"{name}: another run writes it; waiting")):
         begun = time.perf_counter()
         backbone = store.stage(name, "backbone")
-        propagation = Propagation(backbone.pyramid, find_device(device))
-        say(f"{name}: {UNTRAINED}")
-        stamp = Stamp(
-            {"features": backbone.stamp.key, "model": propagation.fingerprint},
-            made_by(device, "float32"),
-        )
+        stamp = Stamp({"features": backbone.stamp.key, "model": fingerprint(weights)})
         if stage := already_made(store, name, "context", stamp, say):
             return stage
+        _check_reads(weights, backbone)
+        propagation = Propagation(backbone.pyramid, weights, find_device(device))
+        stamp = replace(stamp, made_by=made_by(device, "float32"))
         writer = store.writer(name, "context", stamp, carries=True, begun=begun)
         writer.begin(propagation.pyramid, backbone.facts)
         propagation.take_up(writer.carried())
@@ -45,3 +58,16 @@ def propagate(
             progress(writer.done, backbone.frames)
         backbone.check_unchanged()
         return writer.finish()
+
+
+def _check_reads(weights: Path, backbone: Stage) -> None:
+    """Make sure that an RNN was trained for the features it is to run over.
+
+    Raises:
+        WeightsError: it was trained for other ones.
+    """
+    if read_facts(weights).get(READS) != backbone.stamp.made_from.get("weights"):
+        raise WeightsError(
+            f"{weights}: trained for other features than those of {backbone.clip_name}; the "
+            "shipped RNN reads the default backbone's, one trained here those of its own --backbone"
+        )

@@ -23,7 +23,7 @@ from zarr.codecs import Crc32cCodec
 
 from vostool.errors import StoreError
 
-VERSION = 1
+VERSION = 2
 """Goes into every stamp: a store of another layout is made anew."""
 
 CHUNK_FRAMES = 8

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from vostool.errors import WeightsError
 from vostool.pyramid import Level, Pyramid
 from vostool.store import Features
 from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
-
-UNTRAINED = (
-    "WARNING: the spatio-temporal RNN is UNTRAINED (random weights); its context features are "
-    "good for trying the pipeline, not for masks"
-)
-UNTRAINED_SEED = 0
-HIDDEN_CHANNELS = OUT_CHANNELS = 128
+from vostool.weights import load_weights, read_facts
 
 
 class Propagation:
@@ -26,29 +21,26 @@ class Propagation:
 
     Args:
         backbone: the geometry of the features that go in.
+        weights: of the RNN; see :mod:`vostool.weights`.
         device: where to run.
 
     Attributes:
-        pyramid: the geometry of the context features: one level at the finest level's stride.
-        fingerprint: the hash of the RNN's parameters.
+        pyramid: the geometry of the context features: one level, the backbone's context grid.
+
+    Raises:
+        WeightsError: the weights are broken, or no RNN's.
     """
 
-    def __init__(self, backbone: Pyramid, device: torch.device) -> None:
+    def __init__(self, backbone: Pyramid, weights: Path, device: torch.device) -> None:
         self._backbone, self._device = backbone, device
-        generator = torch.Generator().manual_seed(UNTRAINED_SEED)
-        config = RNNConfig(backbone.channels, HIDDEN_CHANNELS, OUT_CHANNELS)
-        rnn = SpatioTemporalRNN(config, generator)
-        digest = hashlib.sha256()
-        for name, parameter in sorted(rnn.state_dict().items()):
-            digest.update(name.encode() + parameter.numpy().tobytes())
-        self.fingerprint = digest.hexdigest()
+        rnn = load_rnn(weights)
         self._rnn = rnn.to(device)
         self._state: Tensor | None = None
-        finest = backbone.levels[0]
+        grid = context_grid(backbone)
         self.pyramid = Pyramid(
             backbone.clip_size,
             backbone.network_size,
-            (Level(finest.name, finest.stride, (*finest.shape[:2], OUT_CHANNELS)),),
+            (Level(grid.name, grid.stride, (*grid.shape[:2], rnn.config.out_channels)),),
         )
 
     @property
@@ -70,10 +62,33 @@ class Propagation:
         return context
 
 
+def load_rnn(weights: Path) -> SpatioTemporalRNN:
+    """The RNN of a file of weights.
+
+    Raises:
+        WeightsError: the file is broken, or no RNN's.
+    """
+    facts = read_facts(weights)
+    try:
+        config = RNNConfig(
+            int(facts["in_channels"]), int(facts["hidden_channels"]), int(facts["out_channels"])
+        )
+    except (KeyError, ValueError) as problem:
+        raise WeightsError(f"{weights}: not the weights of an RNN") from problem
+    rnn = SpatioTemporalRNN(config)
+    load_weights(rnn, weights)
+    return rnn
+
+
+def context_grid(pyramid: Pyramid) -> Level:
+    """The level on whose vertices the RNN runs: the finest of stride 8 or more, as in the paper."""
+    return next((level for level in pyramid.levels if level.stride >= 8), pyramid.levels[-1])
+
+
 def on_one_grid(levels: list[Tensor], pyramid: Pyramid) -> Tensor:
-    """All levels (T, h, w, C) brought to the finest, side by side: (T, h, w, channels) float32."""
+    """All levels (T, h, w, C) on the context grid, side by side: (T, h, w, channels) float32."""
     grids = []
-    for level, (rows, columns) in zip(levels, pyramid.to_finest, strict=True):
+    for level, (rows, columns) in zip(levels, pyramid.onto(context_grid(pyramid)), strict=True):
         grid = level.float()
         if len(rows) != grid.shape[1] or len(columns[0]) != grid.shape[2]:
             grid = torch.einsum("yi,tijc->tyjc", torch.from_numpy(rows).to(grid), grid)

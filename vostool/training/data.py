@@ -99,7 +99,12 @@ class Photo:
     others: Sequence[Photo] = field(default=(), repr=False, compare=False)
 
     def shot(self, frames: int, size: tuple[int, int], rng: np.random.Generator) -> Shot:
-        """The photo in motion; see :func:`vostool.training.motion.moving_photo`."""
+        """The photo in motion; see :func:`vostool.training.motion.moving_photo`.
+
+        A size larger than the photo is scaled down to it, for a blurred photo teaches nothing of
+        edges, and turned upright for an upright photo.
+        """
+        size = _within(read_image(self.image).shape, size)
         count = min(int(rng.integers(0, PASSING_AT_MOST + 1)), len(self.others))
         passing = [
             self.others[int(n)]._view(size, rng) for n in rng.integers(0, len(self.others), count)
@@ -192,6 +197,14 @@ def open_photos(root: Path) -> list[Photo]:
             raise ClipError(f"{mask}: missing; each photo needs the mask of its object")
     alone = [Photo(file.stem, file, mask) for file, mask in zip(files, masks, strict=True)]
     return [Photo(photo.name, photo.image, photo.mask, alone) for photo in alone]
+
+
+def _within(photo: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
+    """A size (H, W) in a photo's own orientation, scaled down so as not to be larger."""
+    low, high = sorted(size)
+    height, width = (high, low) if photo[0] > photo[1] else (low, high)
+    share = min(1.0, photo[0] / height, photo[1] / width)
+    return round(share * height), round(share * width)
 
 
 def _resolution(folder: Path) -> Path:

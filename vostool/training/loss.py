@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-ALPHA = 0.1
-"""The paper's α is "a small constant". Features here are of about unit length."""
+ALPHA = 0.01
+"""The paper's α is "a small constant". Distances here are in units of their median; see `steps`."""
 
 BLOCK = 4096
 """Anchors and pool pixels of which all distances are held at a time."""

@@ -6,19 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from vostool.backbones import efficientnet_lite0_file
-from vostool.backbones.efficientnet_lite import EfficientNetLite0
-from vostool.backbones.efficientnet_pyramid import normalised, pyramid, pyramid_levels
-from vostool.backbones.state import load_state
+from vostool.backbones.efficientnet_pyramid import (
+    load_stages,
+    normalised,
+    pyramid,
+    pyramid_levels,
+)
 from vostool.pyramid import Pyramid
 from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
-from vostool.strnn.propagation import HIDDEN_CHANNELS, OUT_CHANNELS, on_one_grid
+from vostool.strnn.propagation import on_one_grid
+
+HIDDEN_CHANNELS = OUT_CHANNELS = 128
 
 
 class ContextNetwork(nn.Module):
     """F of Eq. 4: from frames to context features at the finest stride.
 
     The backbone begins with its ImageNet weights, whose batch norms keep their statistics: a batch
-    here is a few frames of one clip, too few and too alike to take new ones from.
+    here is a few frames of one clip, too few and too alike to take new ones from. The temporal K
+    begins at zero: until step 2 tunes it, a frame hears nothing of the one before (§2.4.1).
 
     Args:
         seed: of the RNN's first weights.
@@ -30,11 +36,12 @@ class ContextNetwork(nn.Module):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
-        self.backbone = EfficientNetLite0()
-        load_state(self.backbone, efficientnet_lite0_file())
+        self.backbone = load_stages(efficientnet_lite0_file())
         channels = sum(level.shape[2] for level in pyramid_levels(32, 32))
         config = RNNConfig(channels, HIDDEN_CHANNELS, OUT_CHANNELS)
         self.rnn = SpatioTemporalRNN(config, torch.Generator().manual_seed(seed))
+        nn.init.zeros_(self.rnn.K_time)
+        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def train(self, mode: bool = True) -> ContextNetwork:
         """As of any module, but for the batch norms."""
@@ -46,19 +53,16 @@ class ContextNetwork(nn.Module):
         """The backbone's features (T, h, w, C) a level, of frames (T, H, W, 3) in 0..255."""
         return pyramid(self.backbone.stages(normalised(images)))
 
-    def context(self, levels: list[Tensor], size: tuple[int, int], *, temporal: bool) -> Tensor:
+    def context(self, levels: list[Tensor], size: tuple[int, int]) -> Tensor:
         """Context features of consecutive frames.
 
         Args:
             levels: (T, h, w, C) each.
             size: (H, W) of the frames.
-            temporal: let a frame hear of the one before; step 1 does without (§2.4.1).
 
         Returns:
             (T, h, w, C) at the finest stride.
         """
         x = on_one_grid(levels, Pyramid(size, size, pyramid_levels(*size)))
-        if temporal:
-            y: Tensor = self.rnn(x)[0]
-            return y
-        return torch.cat([self.rnn(frame[None])[0] for frame in x])
+        y: Tensor = self.rnn(x)[0]
+        return y

@@ -10,12 +10,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from vostool.backbones import Backbone
 from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.decoder.network import Decoder
+from vostool.errors import ClipError
 from vostool.pipeline import Progress
+from vostool.pyramid import Pyramid
+from vostool.strnn.propagation import context_grid
 from vostool.training.data import Shot, Source
-from vostool.training.loss import context_loss
+from vostool.training.loss import context_loss, squared_distance_to_nearest
 from vostool.training.network import ContextNetwork
+from vostool.training.rounds import at_pixels, decode, play
+from vostool.training.trainer import Group
+
+FIRST_ROUNDS = 0.35
+"""The share of the decoder's iterations that end after the first round, the hardest."""
+MOST_ROUNDS = 4
+"""Rounds that the others play at most."""
+ATTEMPTS = 100
+"""Shots in a row without an object that can be marked, before training gives up."""
+SMALLEST_UNIT = 1e-12
+BACKBONE_SHARE = 0.1
+"""The backbone's part of the learning rate: it begins trained, the RNN does not."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +41,12 @@ class Drawing:
     """How shots are drawn.
 
     Attributes:
-        sources: drawn from evenly.
+        roots: the sources of each root; every root is drawn from as often as any other.
         frames, size: of a shot; the size is (H, W).
         seed: decides, with a number, what is drawn.
     """
 
-    sources: Sequence[Source]
+    roots: Sequence[Sequence[Source]]
     frames: int
     size: tuple[int, int]
     seed: int
@@ -39,7 +57,8 @@ class Drawing:
 
     def shot(self, rng: np.random.Generator) -> Shot:
         """A shot of some source."""
-        source = self.sources[int(rng.integers(0, len(self.sources)))]
+        root = self.roots[int(rng.integers(0, len(self.roots)))]
+        source = root[int(rng.integers(0, len(root)))]
         return source.shot(self.frames, self.size, rng)
 
 
@@ -55,10 +74,12 @@ class Step1:
     def __init__(self, network: ContextNetwork, drawing: Drawing, device: torch.device) -> None:
         self._network, self._drawing, self._device = network, drawing, device
 
-    def parameters(self) -> list[torch.nn.Parameter]:
+    def groups(self) -> list[Group]:
         """What is trained; the temporal K waits for step 2."""
-        features = [p for n, p in self._network.backbone.named_parameters() if _is_read(n)]
-        return features + _of_rnn(self._network, but=("K_time", "c"))
+        return [
+            Group(list(self._network.backbone.parameters()), BACKBONE_SHARE),
+            Group(_of_rnn(self._network, but=("K_time", "c"))),
+        ]
 
     def loss(self, iteration: int) -> Tensor:
         """The loss of one iteration, the same whenever it is asked for."""
@@ -66,19 +87,21 @@ class Step1:
         shot = self._drawing.shot(rng)
         images = torch.from_numpy(shot.images).to(self._device)
         levels = self._network.levels(images)
-        context = self._network.context(levels, self._drawing.size, temporal=False)
+        context = self._network.context(levels, (shot.masks.shape[1], shot.masks.shape[2]))
         return shot_loss(context, labels_of_vertices(shot), rng)
 
 
-class Step2:
-    """The backbone is fixed; the whole spatio-temporal RNN is tuned.
+class FixedBackbone:
+    """The backbone is fixed, and the RNN is tuned: the whole of it in step 2, in step 1 without K.
 
     The backbone's features of a number of shots are made once and kept on disk, so that an
     iteration spends its time in the RNN.
 
     Args:
-        network, device: as in step 1.
+        network: whose RNN is trained.
         drawing: of the shots.
+        device: where it runs.
+        temporal: frames hear of the one before, as in step 2.
         shots: how many are drawn, once and for all.
         folder: where their features are kept.
     """
@@ -88,15 +111,17 @@ class Step2:
         network: ContextNetwork,
         drawing: Drawing,
         device: torch.device,
+        *,
+        temporal: bool,
         shots: int,
         folder: Path,
     ) -> None:
         self._network, self._drawing, self._device = network, drawing, device
-        self._shots, self._folder = shots, folder
+        self._temporal, self._shots, self._folder = temporal, shots, folder
 
-    def parameters(self) -> list[torch.nn.Parameter]:
+    def groups(self) -> list[Group]:
         """What is trained."""
-        return _of_rnn(self._network, but=("c",))
+        return [Group(_of_rnn(self._network, but=("c",) if self._temporal else ("K_time", "c")))]
 
     @torch.no_grad()
     def prepare(self, progress: Progress) -> None:
@@ -111,6 +136,7 @@ class Step2:
             content = {
                 **{f"level{n}": level.half().cpu() for n, level in enumerate(levels)},
                 "labels": torch.from_numpy(labels_of_vertices(shot)),
+                "size": torch.tensor(shot.masks.shape[1:]),
             }
             aside = file.with_suffix(".aside")
             torch.save(content, aside)
@@ -124,21 +150,76 @@ class Step2:
         content: dict[str, Tensor] = torch.load(file, weights_only=True)
         count = len(pyramid_levels(*self._drawing.size))
         levels = [content[f"level{n}"].to(self._device).float() for n in range(count)]
-        context = self._network.context(levels, self._drawing.size, temporal=True)
+        height, width = content["size"].tolist()
+        context = self._network.context(levels, (height, width))
         return shot_loss(context, content["labels"].numpy(), rng)
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:05d}.pt"
 
 
+class DecoderStep:
+    """Beyond the paper: the decoder, on simulated rounds of interaction.
+
+    Args:
+        decoder: what is trained.
+        backbone: whose features it reads; fixed.
+        drawing: of each iteration's shot.
+        device: where it runs.
+    """
+
+    def __init__(
+        self, decoder: Decoder, backbone: Backbone, drawing: Drawing, device: torch.device
+    ) -> None:
+        self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._backbone, self._drawing = backbone, drawing
+
+    def groups(self) -> list[Group]:
+        """What is trained."""
+        return [Group(list(self._decoder.parameters()))]
+
+    def loss(self, iteration: int) -> Tensor:
+        """The loss of one iteration, the same whenever it is asked for.
+
+        Raises:
+            ClipError: shot after shot, no object is large enough to be marked.
+        """
+        for attempt in range(ATTEMPTS):
+            rng = self._drawing.rng(iteration, attempt)
+            shot = self._drawing.shot(rng)
+            features = self._backbone.features(shot.images)
+            rounds = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
+            if played := play(shot, features, self._decoder, rounds, rng):
+                logits = decode(self._decoder, played.levels, played.scores)
+                logits = at_pixels(logits, played.pyramid)[:, 0]
+                return mask_loss(logits, torch.from_numpy(played.truth).to(logits))
+        raise ClipError("nothing to train on: no object in these shots can be marked")
+
+
+def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy, and half of Dice's, which weighs a small object as much as a large one.
+
+    Args:
+        logits: (T, H, W).
+        truth: (T, H, W), 0 or 1.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth)
+    share = torch.sigmoid(logits)
+    both, either = (share * truth).sum((1, 2)), (share + truth).sum((1, 2))
+    return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1)).mean()
+
+
 def labels_of_vertices(shot: Shot) -> npt.NDArray[np.uint8]:
-    """(T, h, w): the label of the pixel on which each vertex of the finest level is centred."""
-    stride = pyramid_levels(*shot.masks.shape[1:])[0].stride
+    """(T, h, w): the label of the pixel on which each vertex of the context grid is centred."""
+    size = shot.masks.shape[1], shot.masks.shape[2]
+    stride = context_grid(Pyramid(size, size, pyramid_levels(*size))).stride
     return np.ascontiguousarray(shot.masks[:, ::stride, ::stride])
 
 
 def shot_loss(context: Tensor, labels: npt.NDArray[np.uint8], rng: np.random.Generator) -> Tensor:
     """Eq. 4 on one shot, mean over anchors: a frame drawn at random is the anchor, the others pool.
+
+    Distances are in units of the features' own spread; see :func:`unit_of_distance`.
 
     Args:
         context: (T, h, w, C).
@@ -155,10 +236,23 @@ def shot_loss(context: Tensor, labels: npt.NDArray[np.uint8], rng: np.random.Gen
             continue
         anchors = context[anchor][here == int(label)]
         inside = there == int(label)
-        pools = context[pool]
-        total = total + context_loss(anchors, pools[inside], pools[~inside])
+        positives, negatives = context[pool][inside], context[pool][~inside]
+        if not len(negatives):
+            continue
+        length = unit_of_distance(anchors, negatives).sqrt()
+        total = total + context_loss(anchors / length, positives / length, negatives / length)
         anchors_in_all += len(anchors)
     return total / max(1, anchors_in_all)
+
+
+def unit_of_distance(anchors: Tensor, negatives: Tensor) -> Tensor:
+    """The median of the anchors' squared distances to their nearest negatives, a scalar.
+
+    Eq. 4 taken as it stands has a trivial minimum: against α, features that are all alike cost
+    nothing. Divided by this unit they cannot shrink; nor does it help to move most of the
+    background far away, as it would with a unit of distances to all negatives.
+    """
+    return squared_distance_to_nearest(anchors, negatives).median() + SMALLEST_UNIT
 
 
 def _of_rnn(network: ContextNetwork, but: tuple[str, ...]) -> list[torch.nn.Parameter]:
@@ -167,8 +261,3 @@ def _of_rnn(network: ContextNetwork, but: tuple[str, ...]) -> list[torch.nn.Para
     c shifts all features alike, which Eq. 4 does not see; Adam would walk it about at random.
     """
     return [p for name, p in network.rnn.named_parameters() if name not in but]
-
-
-def _is_read(name: str) -> bool:
-    """Whether a parameter of the backbone bears on its features; those of the classes do not."""
-    return not name.startswith(("_conv_head", "_bn1", "_fc"))

@@ -22,14 +22,30 @@ from torch import Tensor, nn
 from vostool.errors import WeightsError
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+WARM_UP = 100
+"""Iterations over which the learning rate rises, or a tenth of a shorter training: Adam's averages
+mean little before."""
 Progress = Callable[[int, int, float], None]
 """Told (iterations done, iterations in all, loss)."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that learn at one rate.
+
+    Attributes:
+        parameters: they.
+        share: of the schedule's learning rate.
+    """
+
+    parameters: list[nn.Parameter]
+    share: float = 1.0
 
 
 class Step(Protocol):
     """A step of the training; see :mod:`vostool.training.steps`."""
 
-    def parameters(self) -> list[nn.Parameter]:
+    def groups(self) -> list[Group]:
         """What is trained."""
 
     def loss(self, iteration: int) -> Tensor:
@@ -42,7 +58,8 @@ class Schedule:
 
     Attributes:
         iterations: in all.
-        learning_rate: of Adam, falling to zero as a half cosine.
+        learning_rate: of Adam, rising over the first iterations, then falling to zero as a half
+            cosine.
         clip: the largest norm of a gradient.
         every: iterations between checkpoints.
     """
@@ -54,7 +71,9 @@ class Schedule:
 
     def rate(self, iteration: int) -> float:
         """The learning rate of an iteration."""
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+        risen = min(1.0, (iteration + 1) / min(WARM_UP, 0.1 * self.iterations))
+        fallen = 0.5 * (1 + math.cos(math.pi * iteration / self.iterations))
+        return self.learning_rate * risen * fallen
 
 
 def train(
@@ -80,14 +99,15 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     settings = {**settings, **asdict(schedule)}
-    parameters = step.parameters()
-    optimizer = torch.optim.Adam(parameters, lr=schedule.learning_rate)
+    groups = step.groups()
+    parameters = [parameter for group in groups for parameter in group.parameters]
+    optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
     first = _resume(network, optimizer, out, settings)
     rows = _rows(out / LOG, first)
     begun = time.perf_counter() - (float(rows[-1][2]) if rows else 0.0)
     for iteration in range(first, schedule.iterations):
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(iteration)
+        for group, learning in zip(groups, optimizer.param_groups, strict=True):
+            learning["lr"] = group.share * schedule.rate(iteration)
         optimizer.zero_grad()
         loss = step.loss(iteration)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,0 +1,38 @@
+"""What the decoder reads is what the paper's arg-max is taken of."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.decoder.scores import Scoring, against_all_else
+from vostool.pyramid import Pyramid
+
+SIZE = (70, 101)
+PYRAMID = Pyramid(SIZE, SIZE, pyramid_levels(*SIZE))
+
+
+def test_scores_are_those_of_the_readable_way() -> None:
+    rng = np.random.default_rng(0)
+    features = [rng.normal(size=(2, *level.shape)).astype(np.float16) for level in PYRAMID.levels]
+    W = rng.normal(size=(PYRAMID.channels, 2))
+    scoring = Scoring(PYRAMID, W, torch.device("cpu"))
+
+    found = scoring([torch.from_numpy(level).float() for level in features])
+
+    rows, columns = (torch.from_numpy(matrix) for matrix in PYRAMID.to_pixels)
+    at_pixels = (rows @ found @ columns).numpy()
+    for t in range(2):
+        frame = [level[t] for level in features]
+        expected = PYRAMID.scores(frame, PYRAMID.split(W[:, 1:] - W[:, :1]))
+        np.testing.assert_allclose(at_pixels[t], expected, atol=1e-3)
+
+
+def test_an_object_is_scored_against_the_best_of_all_else() -> None:
+    scores = torch.tensor([0.5, 0.2, -0.3]).view(1, 3, 1, 1)
+    torch.testing.assert_close(against_all_else(scores).flatten(), torch.tensor([0.3, -0.3, -0.8]))
+    below = torch.tensor([-0.5, -0.2]).view(1, 2, 1, 1)
+    torch.testing.assert_close(against_all_else(below).flatten(), torch.tensor([-0.5, -0.2]))
+    one = torch.tensor([[[[0.7]]]])
+    torch.testing.assert_close(against_all_else(one), one)

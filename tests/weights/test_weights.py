@@ -1,0 +1,71 @@
+"""Files of weights: whole or refused, half as large, and found by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from vostool.errors import WeightsError
+from vostool.weights import (
+    SUFFIX,
+    find_weights,
+    fingerprint,
+    load_weights,
+    read_facts,
+    write_weights,
+)
+
+SHIPPED = sorted(file.stem for file in find_weights("decoder").parent.glob(f"*{SUFFIX}"))
+
+
+def test_weights_come_back_with_their_facts(tmp_path: Path) -> None:
+    network, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    file = tmp_path / "a.safetensors"
+    write_weights(file, network.state_dict(), {"reads": "abc"})
+    load_weights(other, file)
+    assert torch.equal(other.weight, network.weight.half().float())
+    assert other.weight.dtype == torch.float32 and read_facts(file) == {"reads": "abc"}
+    assert list(tmp_path.iterdir()) == [file], "nothing else is left"
+
+
+def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    write_weights(file, nn.Linear(3, 2).state_dict(), {})
+    with pytest.raises(WeightsError, match="1 misshapen tensors"):
+        load_weights(nn.Linear(4, 2), file)
+    with pytest.raises(WeightsError, match="1 unknown tensors"):
+        load_weights(nn.Linear(3, 2, bias=False), file)
+
+
+@pytest.mark.parametrize("length", [0, 7, 60])
+def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
+    file = tmp_path / "a.safetensors"
+    write_weights(file, nn.Linear(3, 2).state_dict(), {})
+    file.write_bytes(file.read_bytes()[:length])
+    for read in (lambda: read_facts(file), lambda: load_weights(nn.Linear(3, 2), file)):
+        with pytest.raises(WeightsError, match="not a file of weights"):
+            read()
+
+
+def test_weights_are_found_by_name_or_by_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.safetensors"
+    file.write_bytes(b"x")
+    assert find_weights(str(file)) == file and find_weights("decoder").name == "decoder.safetensors"
+    with pytest.raises(WeightsError, match=r"nothing: no such file of weights; shipped are: .*rnn"):
+        find_weights("nothing")
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be written"):
+        write_weights(tmp_path / "no" / "a.safetensors", nn.Linear(1, 1).state_dict(), {})
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_weights_have_a_card_and_are_small(name: str) -> None:
+    file = find_weights(name)
+    cards = [card.read_text(encoding="utf-8") for card in file.parent.glob("*.md")]
+    assert any(fingerprint(file) in card for card in cards), "a card tells of these very weights"
+    assert sum(find_weights(each).stat().st_size for each in SHIPPED) < 15e6

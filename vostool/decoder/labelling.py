@@ -1,0 +1,81 @@
+"""The decoder at work: from some frames' features to their masks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from vostool.decoder.network import Decoder
+from vostool.decoder.scores import Scoring
+from vostool.precision import fast_dtype
+from vostool.pyramid import Pyramid
+from vostool.store import Features
+from vostool.weights import READS, find_weights, load_weights, read_facts
+
+NAME = "decoder"
+"""The shipped weights."""
+FRAMES_AT_ONCE = 2
+"""What the decoder works on together: with more, a CPU's caches overflow."""
+
+
+def reads() -> str:
+    """The fingerprint of the backbone's weights whose features the decoder was trained on."""
+    return read_facts(find_weights(NAME)).get(READS, "")
+
+
+class Decoding:
+    """A :class:`vostool.pipeline.labelling.Labeller`.
+
+    Args:
+        pyramid: the features' geometry.
+        W: (C, K + 1) of Eq. 3, background first.
+        object_ids: the id of each column.
+        device: where to run.
+    """
+
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        W: npt.NDArray[np.float64],
+        object_ids: tuple[int, ...],
+        device: torch.device,
+    ) -> None:
+        self._device, self._dtype = device, fast_dtype(device)
+        self._scoring = Scoring(pyramid, W, device)
+        self._decoder = _decoder(tuple(level.shape[2] for level in pyramid.levels), device)
+        self._rows, self._columns = (torch.from_numpy(m).to(device) for m in pyramid.to_pixels)
+        self._ids = torch.tensor(object_ids[1:], dtype=torch.uint8, device=device)
+
+    @torch.inference_mode()
+    def masks(self, features: Features) -> npt.NDArray[np.uint8]:
+        """Masks (T, H, W) of some frames, (T, h, w, C) a level, at the clip's resolution."""
+        tensors = [torch.from_numpy(level).to(self._device) for level in features]
+        parts = zip(*(torch.split(level, FRAMES_AT_ONCE) for level in tensors), strict=True)
+        return np.concatenate([self._some(list(part)) for part in parts])
+
+    def _some(self, levels: list[torch.Tensor]) -> npt.NDArray[np.uint8]:
+        levels = [level.float() for level in levels]
+        scores = self._scoring(levels)
+        read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in levels]
+        logits = self._decoder(read, scores.to(self._dtype)).float()
+        masks = torch.zeros(1, dtype=torch.uint8, device=self._device)
+        best = torch.zeros(1, device=self._device)  # background's logit
+        for object_id, logit in zip(self._ids, logits.unbind(dim=1), strict=True):
+            logit = self._rows @ (logit @ self._columns)
+            masks = torch.where(logit > best, object_id, masks)
+            best = torch.maximum(best, logit)
+        labels: npt.NDArray[np.uint8] = masks.cpu().numpy()
+        return labels
+
+
+@cache
+def _decoder(channels: tuple[int, ...], device: torch.device) -> Decoder:
+    """The shipped decoder, read once a process."""
+    decoder = Decoder(channels)
+    load_weights(decoder, find_weights(NAME))
+    return decoder.eval().to(  # type: ignore[no-any-return, call-overload]
+        device, fast_dtype(device), memory_format=torch.channels_last
+    )

@@ -1,0 +1,58 @@
+"""What the decoder reads of the ridge classifier: each object's score against all else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from vostool.pyramid import Pyramid
+
+
+class Scoring:
+    """The ridge classifier's scores of some frames, at the finest stride.
+
+    Args:
+        pyramid: the features' geometry.
+        W: (C, K + 1) of Eq. 3, background first.
+        device: where to run.
+    """
+
+    def __init__(self, pyramid: Pyramid, W: npt.NDArray[np.float64], device: torch.device) -> None:
+        # Scores against background's: one map fewer, and the largest is the same.
+        parts = pyramid.split(W[:, 1:] - W[:, :1])
+        self._parts = [torch.from_numpy(part).to(device) for part in parts]
+        self._up = [
+            (torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device))
+            for rows, columns in pyramid.to_finest
+        ]
+
+    def __call__(self, levels: Sequence[Tensor]) -> Tensor:
+        """Scores (T, K, h, w) of the objects, each against the best of all else.
+
+        Args:
+            levels: (T, h, w, C) float32 each, finest first.
+        """
+        scores: Tensor | None = None
+        for level, part, (rows, columns) in zip(levels, self._parts, self._up, strict=True):
+            here = rows @ (level @ part).permute(0, 3, 1, 2) @ columns
+            scores = here if scores is None else scores + here
+        assert scores is not None
+        return against_all_else(scores)
+
+
+def against_all_else(scores: Tensor) -> Tensor:
+    """Each object's score less the best of the others' and of background's, which is 0.
+
+    Args:
+        scores: (T, K, h, w).
+    """
+    if scores.shape[1] == 1:
+        return scores
+    with_background = torch.cat([scores, torch.zeros_like(scores[:, :1])], dim=1)
+    best, second = with_background.topk(2, dim=1).values.unbind(1)
+    others = torch.where(scores == best[:, None], second[:, None], best[:, None])
+    return scores - others
