@@ -214,7 +214,7 @@ def test_cold_counts_the_context_too(tmp_path: Path, root: Path) -> None:
     (sequence,) = read_root(root, names=["one"])
     method = Method(tmp_path / "features", PRESETS["paper"])
 
-    heavy = method.prepare(sequence.clip, "cpu", lambda *_: None, lambda _: None)
+    heavy = method.prepare(sequence.clip, lambda *_: None, lambda _: None)
 
     store = FeatureStore(method.store)
     seconds = [store.stage("one", stage).seconds for stage in ("backbone", "context")]

@@ -65,6 +65,19 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
     }  # fmt: skip
 
 
+def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
+    finished(vostool("train", "--step", 1, "--videos", root, "--out", "one", *SMALL))
+    frames = root / "JPEGImages" / "a"
+    finished(vostool("extract", frames, "--backbone", "one/backbone.safetensors"))
+    finished(vostool("propagate", "a", "--model", "one/rnn.safetensors"))
+    other = vostool("propagate", "a")
+    assert other.status == 1 and "trained for other features than those of a" in other.errors[0]
+    missing = vostool("propagate", "a", "--model", "two/rnn.safetensors")
+    assert "no such file of weights; shipped are: decoder, rnn, rnn-spatial" in missing.errors[0]
+    decoder = vostool("propagate", "a", "--model", "decoder")
+    assert decoder.status == 1 and len(decoder.errors) == 1
+
+
 def test_the_decoder_goes_on_to_the_same_weights(
     vostool: Vostool, root: Path, tmp_path: Path
 ) -> None:

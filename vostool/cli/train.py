@@ -73,7 +73,13 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     is_flag=True,
     help="Steps 1 and 2 for the default backbone, as it is: step 1 too trains the RNN alone.",
 )
-@click.option("--iterations", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option(
+    "--iterations",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="In all: a shot each.",
+)
 @click.option(
     "--learning-rate", type=float, default=1e-3, show_default=True, help="The highest, of Adam."
 )
