@@ -1,4 +1,4 @@
-"""The two steps of §2.4.1: what each trains, on what, and its loss."""
+"""The two steps of §2.4.1 and the decoder's: what each trains, on what, and its loss."""
 
 from __future__ import annotations
 

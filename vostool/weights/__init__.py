@@ -30,10 +30,11 @@ def find_weights(model: str) -> Path:
     Raises:
         WeightsError: there is neither.
     """
-    shipped = Path(__file__).parent / f"{model}{SUFFIX}"
+    folder = Path(__file__).parent
+    shipped = folder / f"{model}{SUFFIX}"
     file = shipped if shipped.is_file() else Path(model)
     if not file.is_file():
-        names = ", ".join(sorted(f.stem for f in shipped.parent.glob(f"*{SUFFIX}")))
+        names = ", ".join(sorted(f.stem for f in folder.glob(f"*{SUFFIX}")))
         raise WeightsError(f"{model}: no such file of weights; shipped are: {names}")
     return file
 
