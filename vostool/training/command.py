@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ class Training:
             if not self.fixed_backbone:
                 load_weights(network.backbone, _made(self.init, BACKBONE))
         network.to(where)
+        # Features that were kept under other settings are not taken for these.
+        drawn = {name: settings[name] for name in ("data", "frames", "size", "seed", "init")}
         step: Step
         if self.step == "2" or self.fixed_backbone:
             step = FixedBackbone(
@@ -96,7 +99,7 @@ class Training:
                 where,
                 temporal=self.step == "2",
                 shots=self.shots,
-                folder=out / "features",
+                folder=out / "features" / _digest(drawn),
             )
             step.prepare(bar)
         else:
@@ -153,7 +156,7 @@ class Training:
             init = {file.name: fingerprint(file) for file in files if file.is_file()}
         return {
             "step": self.step,
-            "data": hashlib.sha256(names.encode()).hexdigest(),
+            "data": _digest(names),
             "init": init,
             "frames": self.frames,
             "size": list(self.size),
@@ -181,6 +184,10 @@ def check_folder(out: Path, resume: bool) -> None:
         raise WeightsError(f"{out}: holds a training; go on with --resume, or name another --out")
     if resume and not there:
         raise WeightsError(f"{out}: no training to go on with; leave --resume out to begin one")
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _made(folder: Path, name: str) -> Path:
