@@ -31,6 +31,13 @@ SHOWN = (1, 2, 3, 5, 8)
 @click.option(
     "--decoder", "decoders", type=click.Choice(["yes", "no"]), multiple=True, default=["yes"]
 )
+@click.option(
+    "--features",
+    type=click.Choice(["backbone", "context", "both"]),
+    multiple=True,
+    default=["both"],
+)
+@click.option("--model", default="rnn", show_default=True, help="The RNN's weights.")
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
 def main(
@@ -40,6 +47,8 @@ def main(
     ridges: tuple[float, ...],
     outlines: tuple[float, ...],
     decoders: tuple[str, ...],
+    features: tuple[str, ...],
+    model: str,
     jobs: int,
     store: Path,
 ) -> None:
@@ -57,11 +66,15 @@ def main(
         replace(sequence, scribbles=sequence.scribbles[:1])
         for sequence in read_root(davis_root, subset=subset)[::every]
     ]
-    click.echo(f"| decoder | λ | outline | {' | '.join(f'J&F {n}' for n in SHOWN)} | most lost |")
-    click.echo("|---|---|---|" + "---|" * (len(SHOWN) + 1))
-    for decoder, ridge, outline in product(decoders, ridges, outlines):
-        preset = replace(PRESETS["default"], ridge=ridge, outline=outline, decoder=decoder == "yes")
-        method = Method(store, preset)
+    rounds_shown = " | ".join(f"J&F {n}" for n in SHOWN)
+    click.echo(f"| features | decoder | λ | outline | {rounds_shown} | most lost |")
+    click.echo("|---|---|---|---|" + "---|" * (len(SHOWN) + 1))
+    for read, decoder, ridge, outline in product(features, decoders, ridges, outlines):
+        preset = replace(
+            PRESETS["default"],
+            ridge=ridge, outline=outline, decoder=decoder == "yes", features=read,
+        )  # fmt: skip
+        method = Method(store, preset, model=model)
         with TemporaryDirectory() as out:
             evaluation = evaluate(
                 sequences, method, Protocol(), Path(out),
@@ -76,7 +89,7 @@ def main(
             for earlier, later in zip(figures["rounds"], figures["rounds"][1:], strict=False)
         )
         figures = " | ".join(f"{score:.3f}" for score in (*scores, lost))
-        click.echo(f"| {decoder} | {ridge:g} | {outline:g} | {figures} |")
+        click.echo(f"| {read} | {decoder} | {ridge:g} | {outline:g} | {figures} |")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,10 @@ def store(tmp_path: Path) -> FeatureStore:
 
 @pytest.fixture
 def stage(store: FeatureStore, square_clip: Path) -> Stage:
-    return pipeline.extract(open_clip(square_clip), store)
+    """The square's backbone features; its context is made too."""
+    extracted = pipeline.extract(open_clip(square_clip), store)
+    pipeline.propagate("square", store)
+    return extracted
 
 
 @pytest.fixture
@@ -40,10 +43,9 @@ def one_round(square_scribbles: Path) -> Scribbles:
 def test_the_square_is_found_in_every_frame(
     store: FeatureStore, stage: Stage, one_round: Scribbles, preset: str
 ) -> None:
-    pipeline.propagate("square", store)
     adapter = pipeline.adapt("square", store, [one_round], preset=PRESETS[preset])
-    stage = store.stage("square", PRESETS[preset].features)
-    for t, mask in pipeline.predict(adapter, stage):
+    features = store.features("square", PRESETS[preset].features)
+    for t, mask in pipeline.predict(adapter, features):
         truth = square_mask(t)
         assert ((mask == 1) & truth).sum() / ((mask == 1) | truth).sum() > 0.6, t
 
@@ -111,9 +113,10 @@ def test_an_adapter_of_another_size_is_refused(
 ) -> None:
     adapter = pipeline.adapt("square", store, [one_round], preset=DEFAULT)
     clip = open_clip(moving_square(tmp_path / "large", 3, (128, 192)))
-    other = pipeline.extract(clip, store)
+    pipeline.extract(clip, store)
+    pipeline.propagate("large", store)
     with pytest.raises(AdapterError, match="128x96"):
-        list(pipeline.predict(adapter, other))
+        list(pipeline.predict(adapter, store.features("large", "both")))
 
 
 def test_an_adapter_of_other_features_is_refused(
@@ -126,7 +129,31 @@ def test_an_adapter_of_other_features_is_refused(
         made_from={**adapter.provenance.made_from, "backbone": "resnet"},
     )
     with pytest.raises(AdapterError, match="backbone resnet is now efficientnet-lite0"):
-        list(pipeline.predict(replace(adapter, provenance=provenance), stage))
+        features = store.features("square", "both")
+        list(pipeline.predict(replace(adapter, provenance=provenance), features))
+
+
+def test_context_of_other_backbone_features_is_refused(
+    store: FeatureStore, stage: Stage, square_clip: Path, one_round: Scribbles
+) -> None:
+    pipeline.extract(open_clip(square_clip), store, network_height=64)
+    with pytest.raises(StoreError, match="other backbone features; make it again"):
+        pipeline.adapt("square", store, [one_round], preset=DEFAULT)
+    pipeline.propagate("square", store)
+    assert pipeline.adapt("square", store, [one_round], preset=DEFAULT).W.shape == (896, 2)
+
+
+def test_both_are_the_backbones_features_and_then_the_contexts(
+    store: FeatureStore, stage: Stage
+) -> None:
+    both, context = store.features("square", "both"), store.stage("square", "context")
+    assert both.pyramid.channels == stage.pyramid.channels + context.pyramid.channels
+    wanted = [*stage.read(0, 12), *context.read(0, 12)]
+    chunks = [chunk for _, chunk in both.by_chunk()]
+    for level, expected in enumerate(wanted):
+        np.testing.assert_array_equal(np.concatenate([c[level] for c in chunks]), expected)
+        np.testing.assert_array_equal(both.read_frame(5)[level], expected[5])
+    assert both.stamp.difference(stage.stamp), "the stamp tells of the context too"
 
 
 def test_scribbles_of_a_longer_clip_are_refused(store: FeatureStore, stage: Stage) -> None:
@@ -138,9 +165,7 @@ def test_scribbles_of_a_longer_clip_are_refused(store: FeatureStore, stage: Stag
 def test_context_is_propagated_and_can_be_adapted(
     store: FeatureStore, stage: Stage, one_round: Scribbles
 ) -> None:
-    told: list[str] = []
-    context = pipeline.propagate("square", store, say=told.append)
-    assert told == []
+    context = store.stage("square", "context")
     assert context.frames == 12 and [lv.shape for lv in context.pyramid.levels] == [(12, 16, 128)]
     again = pipeline.propagate("square", store)
     assert again.stamp == context.stamp
@@ -152,7 +177,6 @@ def test_context_is_propagated_and_can_be_adapted(
 def test_the_decoder_reads_nothing_but_what_it_was_trained_on(
     store: FeatureStore, stage: Stage, one_round: Scribbles
 ) -> None:
-    pipeline.propagate("square", store)
     adapter = pipeline.adapt("square", store, [one_round], preset=DEFAULT, features="context")
     with pytest.raises(AdapterError, match=r"the decoder reads .*; use --preset paper"):
         list(pipeline.predict(adapter, store.stage("square", "context")))

@@ -4,6 +4,10 @@ Features are kept at the stride at which the network made them. That loses nothi
 classifier and bilinear upsampling commute, up(F) @ W = up(F @ W), so scores are computed on the
 small grids, and only they are brought up. It costs a fraction of the bytes of one fine grid.
 
+What looks at single pixels, the classifier and the RNN, reads levels finer than stride 8 averaged
+onto the grid of stride 8 (``grid``): a vertex of stride 4 sees too little of the frame to tell
+objects apart, and its noise costs more than its detail brings.
+
 The networks pad symmetrically, so the vertex (i, j) of a level of stride s is centred on the
 network's pixel (s·i, s·j): every coarse vertex is also a vertex of each finer level.
 """
@@ -17,6 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+
+FINEST_READ = 8
+"""The stride onto which finer levels are averaged before single pixels of them are read."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Pyramid:
     Attributes:
         clip_size: (H, W) of the clip's frames.
         network_size: (H, W) at which the network saw them.
-        levels: the grids, finest first.
+        levels: the grids, finest first; context, where it is read too, comes last.
     """
 
     clip_size: tuple[int, int]
@@ -53,10 +60,20 @@ class Pyramid:
         """How many features a pixel has, over all levels."""
         return sum(level.shape[2] for level in self.levels)
 
+    @property
+    def grid(self) -> Level:
+        """The level on which pixels are read: the finest of stride 8 or more, if there is one."""
+        by_stride = sorted(self.levels, key=lambda level: level.stride)
+        return next((lv for lv in by_stride if lv.stride >= FINEST_READ), by_stride[-1])
+
+    def beside(self, other: Pyramid) -> Pyramid:
+        """These levels and, after them, those of other features of the same clip."""
+        return Pyramid(self.clip_size, self.network_size, self.levels + other.levels)
+
     def sample(
         self, features: list[npt.NDArray[np.float16]], xy: npt.NDArray[np.int_]
     ) -> FloatArray:
-        """Features of single pixels, interpolated bilinearly at each level.
+        """Features of single pixels, interpolated bilinearly at each level no finer than ``grid``.
 
         Args:
             features: one frame, an array (h, w, C) a level.
@@ -66,11 +83,14 @@ class Pyramid:
             (n, channels) float32.
         """
         parts = []
-        for level, grid in zip(self.levels, features, strict=True):
+        for level, (up, across), values in zip(self.levels, self.to_grid, features, strict=True):
+            if level.stride < self.grid.stride:
+                level = self.grid
+                values = np.einsum("yi,ijc,jx->yxc", up, values, across, optimize=True)
             rows, row_weights = self._neighbours(level, 0, xy[:, 1])
             columns, column_weights = self._neighbours(level, 1, xy[:, 0])
-            _, width, channels = level.shape
-            vertices = grid.reshape(-1, channels).astype(np.float32)
+            _, width, channels = values.shape
+            vertices = values.reshape(-1, channels).astype(np.float32)
             part = np.zeros((len(xy), channels), np.float32)
             for row, row_weight in zip(rows, row_weights, strict=True):
                 for column, column_weight in zip(columns, column_weights, strict=True):
@@ -97,21 +117,24 @@ class Pyramid:
         Returns:
             (K, H, W) float32.
         """
-        finest: FloatArray = np.zeros(1, np.float32)
-        for grid, part, (up_rows, up_columns) in zip(
-            features, weights, self.to_finest, strict=True
-        ):
-            height, width, channels = grid.shape
-            flat = grid.reshape(-1, channels).astype(np.float32) @ part
+        on_grid: FloatArray = np.zeros(1, np.float32)
+        for level, part, (rows, columns) in zip(features, weights, self.to_grid, strict=True):
+            height, width, channels = level.shape
+            flat = level.reshape(-1, channels).astype(np.float32) @ part
             maps = np.ascontiguousarray(flat.T).reshape(-1, height, width)
-            finest = finest + up_rows @ maps @ up_columns
-        up_rows, up_columns = self.to_pixels
-        return np.asarray(up_rows @ (finest @ up_columns), np.float32)
+            on_grid = on_grid + rows @ maps @ columns
+        rows, columns = self.grid_to_pixels
+        return np.asarray(rows @ (on_grid @ columns), np.float32)
 
     @cached_property
-    def to_finest(self) -> list[tuple[FloatArray, FloatArray]]:
-        """For each level, the matrices that bring its rows and columns to the finest level's."""
-        return self.onto(self.levels[0])
+    def to_grid(self) -> list[tuple[FloatArray, FloatArray]]:
+        """For each level, the matrices that bring its rows and columns to ``grid``."""
+        return self.onto(self.grid)
+
+    @cached_property
+    def grid_to_finest(self) -> tuple[FloatArray, FloatArray]:
+        """The matrices that bring the rows and columns of ``grid`` to the finest level's."""
+        return self.onto(self.levels[0])[self.levels.index(self.grid)]
 
     def onto(self, target: Level) -> list[tuple[FloatArray, FloatArray]]:
         """For each level, the matrices that bring its rows and columns to one level's.
@@ -130,11 +153,18 @@ class Pyramid:
         ]
 
     @cached_property
-    def to_pixels(self) -> tuple[FloatArray, FloatArray]:
+    def grid_to_pixels(self) -> tuple[FloatArray, FloatArray]:
+        """The matrices that bring the rows and columns of ``grid`` to the clip's pixels."""
+        return self._to_pixels(self.grid)
+
+    @cached_property
+    def finest_to_pixels(self) -> tuple[FloatArray, FloatArray]:
         """The matrices that bring the finest level's rows and columns to the clip's pixels."""
-        finest = self.levels[0]
+        return self._to_pixels(self.levels[0])
+
+    def _to_pixels(self, level: Level) -> tuple[FloatArray, FloatArray]:
         rows, columns = (
-            _interpolation(self._positions(finest, axis, np.arange(length)), finest.shape[axis])
+            _interpolation(self._positions(level, axis, np.arange(length)), level.shape[axis])
             for axis, length in enumerate(self.clip_size)
         )
         return rows, columns.T.copy()

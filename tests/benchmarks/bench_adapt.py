@@ -30,6 +30,7 @@ def main() -> None:
         root = Path(folder)
         store = FeatureStore(root / "store")
         pipeline.extract(clip, store)
+        pipeline.propagate("bench", store)
         strokes = scribble().strokes[2][0]
         document = {"scribbles": [[], [], [{"path": strokes.path.tolist(), "object_id": 1}]]}
         (root / "s.json").write_text(json.dumps(document))
@@ -45,7 +46,7 @@ def main() -> None:
             return pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
 
         adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-        stage = store.stage("bench", "backbone")
+        stage = store.features("bench", "both")
 
         def masks() -> None:
             for _ in pipeline.predict(adapter, stage):

@@ -107,7 +107,7 @@ def test_scribbles(
 ) -> None:
     text = document if isinstance(document, str) else json.dumps(document)
     (tmp_path / "s.json").write_text(text)
-    assert vostool("extract", square_clip).status == 0
+    assert vostool("propagate", "-", stdin=vostool("extract", square_clip).out).status == 0
     done = vostool("adapt", "square", "--scribbles", "s.json", "--out", "a.h5")
     refused(done, word)
     assert not (tmp_path / "a.h5").exists()
@@ -128,11 +128,12 @@ def test_context_that_was_not_propagated(
     vostool: Vostool, square_clip: Path, square_scribbles: Path
 ) -> None:
     vostool("extract", square_clip)
-    done = vostool(
-        *("adapt", "square", "--scribbles", square_scribbles),
-        *("--features", "context", "--out", "a.h5"),
-    )
-    refused(done, "vostool propagate square")
+    for features in ("context", "both"):
+        done = vostool(
+            *("adapt", "square", "--scribbles", square_scribbles),
+            *("--features", features, "--out", "a.h5"),
+        )
+        refused(done, "vostool propagate square")
 
 
 def test_adapters_of_something_else(
@@ -140,6 +141,7 @@ def test_adapters_of_something_else(
 ) -> None:
     large = moving_square(tmp_path / "large", 4, (128, 160))
     vostool("extract", square_clip, large)
+    vostool("propagate", "square", "large")
     vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
     refused(vostool("render", "large", "--adapter", "a.h5", "--out", "m"), "128x96", "160x128")
     with h5py.File(tmp_path / "a.h5", "a") as h5:
@@ -157,6 +159,7 @@ def test_an_overlay_of_a_clip_that_is_gone(
     vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
 ) -> None:
     vostool("extract", square_clip)
+    vostool("propagate", "square")
     vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
     square_clip.rename(tmp_path / "moved")
     done = vostool("render", "square", "--adapter", "a.h5", "--out", "m", "--overlay", "o.mp4")

@@ -22,10 +22,11 @@ from vostool.store import FeatureStore, update_source
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the square's features, to be copied."""
+    """A store with the square's features and context, to be copied."""
     folder = tmp_path_factory.mktemp("features")
     clip = open_clip(moving_square(folder / "square"))
     pipeline.extract(clip, FeatureStore(folder / "store"), device="cpu")
+    pipeline.propagate("square", FeatureStore(folder / "store"), device="cpu")
     return folder / "store"
 
 

@@ -22,6 +22,7 @@ def test_two_rounds_on_the_sample_clip(vostool: Vostool, bikes: Path, tmp_path: 
     assert vostool("extract", bikes, "--frames", SHOT).out == "bikes\n"
     again = vostool("extract", bikes, "--frames", SHOT)
     assert (again.status, again.out, again.err) == (0, "bikes\n", "")
+    assert vostool("propagate", "bikes").out == "bikes\n"
 
     first = vostool("adapt", "bikes", "--scribbles", EXAMPLES / "bikes.json", "--out", "1.h5")
     assert (first.status, first.out) == (0, "1.h5\n")
@@ -77,14 +78,17 @@ def test_verify_names_the_damaged_chunk(
     vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
 ) -> None:
     vostool("extract", square_clip)
+    vostool("propagate", "square")
     vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
-    assert vostool("store", "verify").out == "square backbone whole\n"
+    assert vostool("store", "verify").out == "square backbone whole\nsquare context whole\n"
     chunk = tmp_path / "store" / "square.zarr" / "backbone" / "s16" / "c.1.0.0.0"
     damaged = bytearray(chunk.read_bytes())
     damaged[100] ^= 4
     chunk.write_bytes(damaged)
     verified = vostool("store", "verify")
-    assert verified.status == 1 and verified.out == "square backbone damaged\n"
+    assert (
+        verified.status == 1 and verified.out == "square backbone damaged\nsquare context whole\n"
+    )
     assert str(Path("s16") / "c.1.0.0.0") in verified.err
     rendered = vostool("render", "square", "--adapter", "a.h5", "--out", "m")
     assert rendered.status == 1 and len(rendered.errors) == 1
@@ -97,6 +101,7 @@ def test_verify_names_the_damaged_chunk(
 @pytest.mark.parametrize("sequence", ["flamingo", "bear"])
 def test_davis_sequences(vostool: Vostool, tmp_path: Path, sequence: str) -> None:
     assert vostool("extract", sequence, "--davis-root", DAVIS).status == 0
+    assert vostool("propagate", sequence).status == 0
     scribbles = DAVIS / "Scribbles" / sequence / "001.json"
     vostool("adapt", sequence, "--scribbles", scribbles, "--out", "a.h5")
     done = vostool("render", sequence, "--adapter", "a.h5", "--out", "m")

@@ -21,7 +21,7 @@ def test_scores_are_those_of_the_readable_way() -> None:
 
     found = scoring([torch.from_numpy(level).float() for level in features])
 
-    rows, columns = (torch.from_numpy(matrix) for matrix in PYRAMID.to_pixels)
+    rows, columns = (torch.from_numpy(matrix) for matrix in PYRAMID.finest_to_pixels)
     at_pixels = (rows @ found @ columns).numpy()
     for t in range(2):
         frame = [level[t] for level in features]

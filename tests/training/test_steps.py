@@ -12,10 +12,11 @@ from torch import Tensor
 
 from tests.conftest import moving_square, square_mask
 from tests.training.test_data import video
-from vostool.backbones import load_backbone
+from vostool.backbones import Backbone, load_backbone
 from vostool.errors import ClipError
 from vostool.pyramid import Pyramid
-from vostool.strnn.propagation import on_one_grid
+from vostool.strnn.model import SpatioTemporalRNN
+from vostool.strnn.propagation import load_rnn, on_one_grid
 from vostool.training.command import new_decoder
 from vostool.training.data import Shot, Video, open_videos
 from vostool.training.loss import context_loss
@@ -30,6 +31,7 @@ from vostool.training.steps import (
     shot_loss,
 )
 from vostool.training.trainer import Schedule, Step, train
+from vostool.weights import find_weights
 
 SIZE, FRAMES = (64, 96), 3
 CPU = torch.device("cpu")
@@ -121,10 +123,14 @@ def test_step_2_tunes_the_rnn_on_stored_features(
     assert {file: file.stat().st_mtime_ns for file in files} == files
 
 
+def decoder_reads() -> tuple[Backbone, SpatioTemporalRNN]:
+    return load_backbone("efficientnet-lite0", CPU), load_rnn(find_weights("rnn"))
+
+
 def test_the_decoder_learns_from_rounds(sources: list[Video], tmp_path: Path) -> None:
-    decoder, backbone = new_decoder(), load_backbone("efficientnet-lite0", CPU)
+    decoder, networks = new_decoder(), decoder_reads()
     before = {name: tensor.clone() for name, tensor in decoder.state_dict().items()}
-    step = DecoderStep(decoder, backbone, Drawing([sources], FRAMES, SIZE, 0), CPU)
+    step = DecoderStep(decoder, *networks, Drawing([sources], FRAMES, SIZE, 0), CPU)
     assert step.loss(3).item() == step.loss(3).item(), "an iteration is what its number makes it"
 
     found: list[float] = []
@@ -142,10 +148,9 @@ def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
     root = video(tmp_path / "root", "square")
     for mask in (root / "Annotations" / "square").iterdir():
         Image.new("L", (128, 96)).save(mask)
-    backbone = load_backbone("efficientnet-lite0", CPU)
     drawing = Drawing([open_videos(root)], 2, SIZE, 0)
     with pytest.raises(ClipError, match="no object in these shots can be marked"):
-        DecoderStep(new_decoder(), backbone, drawing, CPU).loss(0)
+        DecoderStep(new_decoder(), *decoder_reads(), drawing, CPU).loss(0)
 
 
 def test_the_mask_loss_is_least_for_the_truth() -> None:

@@ -26,9 +26,9 @@ class Provenance:
 
     Attributes:
         clip: the clip's name in its store.
-        stage: the features it reads, ``backbone`` or ``context``.
-        stage_key: the key of that stage's stamp.
-        made_from: what that stage was made from, in the stamp's words.
+        stage: the features it reads, ``backbone``, ``context`` or ``both``.
+        stage_key: the key of their stamp.
+        made_from: what they were made from, in the stamp's words.
         size: (H, W) of the clip.
         scribbles: the scribble files, a round each.
         seed: of the random choice of negatives.

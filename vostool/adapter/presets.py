@@ -14,7 +14,7 @@ class Preset:
         outline: from the second round on, corrections nearer than this to the outline of the last
             mask are no samples; in the network's pixels, 0 to take all.
         decoder: masks come from the decoder, not from the best score alone.
-        features: the stage that is read, ``backbone`` or ``context``.
+        features: what is read: ``backbone``, ``context`` or ``both``.
     """
 
     ridge: float
@@ -34,7 +34,7 @@ PRESETS = {
         ridge=30.0,
         outline=6.0,
         decoder=True,
-        features="backbone",
+        features="both",
     ),
 }
 """The paper gives no λ. It and the outline's 6 pixels were chosen on DAVIS training sequences; the

@@ -50,7 +50,7 @@ preset_option = click.option(
     type=click.Choice(["default", "paper"]),
     default="default",
     show_default=True,
-    help="'paper' follows the paper to the letter: no decoder, and context for features.",
+    help="'paper' follows the paper to the letter: no decoder, and context alone for features.",
 )
 seed_option = click.option(
     "--seed",
@@ -61,7 +61,7 @@ seed_option = click.option(
 )
 features_option = click.option(
     "--features",
-    type=click.Choice(["backbone", "context"]),
+    type=click.Choice(["backbone", "context", "both"]),
     help="The stored features that the classifier reads.  [default: the preset's]",
 )
 model_option = click.option(

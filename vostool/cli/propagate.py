@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
 
-    NAME is a clip in the store, or - for one a line on standard input. Context is what the preset
-    'paper' reads; the default preset does without.
+    NAME is a clip in the store, or - for one a line on standard input. Context is what both
+    presets read: 'paper' alone, 'default' beside the backbone's features.
     """
     from vostool import pipeline
     from vostool.store import FeatureStore

@@ -69,7 +69,7 @@ def command(
     from vostool.adapter import PRESETS, write_adapter
     from vostool.clips import open_clip
     from vostool.scribbles import read_scribbles
-    from vostool.store import FeatureStore
+    from vostool.store import READS, FeatureStore
 
     rounds = [read_scribbles(file) for file in files]
     opened = open_clip(clip, frames=frames)
@@ -81,7 +81,7 @@ def command(
         pipeline.extract(
             opened, store, backbone=backbone, device=device, progress=progress, say=say
         )
-    if chosen.features == "context":
+    if "context" in READS[chosen.features]:
         with progress_bar(f"propagate {opened.name}") as progress:
             pipeline.propagate(opened.name, store, device=device, progress=progress, say=say)
     adapter = pipeline.adapt(opened.name, store, rounds, preset=chosen, seed=seed, device=device)

@@ -74,6 +74,13 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="Steps 1 and 2 for the default backbone, as it is: step 1 too trains the RNN alone.",
 )
 @click.option(
+    "--model",
+    default="rnn",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="For the decoder: the RNN whose context the classifier reads, shipped or trained.",
+)
+@click.option(
     "--iterations",
     type=click.IntRange(min=1),
     default=1000,
@@ -112,6 +119,7 @@ def command(
     hold_back: int,
     init: Path | None,
     fixed_backbone: bool,
+    model: str,
     iterations: int,
     learning_rate: float,
     frames: int,
@@ -136,7 +144,8 @@ def command(
 
     check_folder(out, resume)
     training = Training(
-        step, videos, photos, hold_back, init, fixed_backbone, frames, size, shots, seed,
+        step, videos, photos, hold_back, init, fixed_backbone, model, frames, size,
+        shots, seed,
         Schedule(iterations, learning_rate),
     )  # fmt: skip
     losses: list[float] = []

@@ -15,7 +15,7 @@ from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
 from vostool.pipeline import Progress, Say
 from vostool.scribbles import Scribbles
-from vostool.store import FeatureStore
+from vostool.store import READS, FeatureStore
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Method:
                 say=say,
             )
         ]
-        if self.preset.features == "context":
+        if "context" in READS[self.preset.features]:
             stages.append(
                 pipeline.propagate(
                     clip.name,
@@ -83,8 +83,8 @@ class Method:
             )
         return Heavy(
             seconds=sum(stage.seconds or 0.0 for stage in stages),
-            key=stages[-1].stamp.key,
-            stamps={stage.folder.name: stage.stamp.as_dict() for stage in stages},
+            key=store.features(clip.name, self.preset.features).stamp.key,
+            stamps={stage.name: stage.stamp.as_dict() for stage in stages},
         )
 
     def begin(self, name: str) -> Segment:
@@ -99,7 +99,7 @@ class Method:
 
         def segment(scribbles: Scribbles) -> LabelMaps:
             nonlocal adapter, masks
-            stage = store.stage(name, self.preset.features)
+            stage = store.features(name, self.preset.features)
             if masks is None:
                 masks = np.zeros((stage.frames, *stage.facts.size), np.uint8)
             if not scribbles.annotated_frames:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from vostool.decoder.network import Decoder
+from vostool.decoder.network import WIDTHS, Decoder
 from vostool.decoder.scores import Scoring
 from vostool.precision import fast_dtype
 from vostool.pyramid import Pyramid
@@ -45,8 +45,11 @@ class Decoding:
     ) -> None:
         self._device, self._dtype = device, fast_dtype(device)
         self._scoring = Scoring(pyramid, W, device)
-        self._decoder = _decoder(tuple(level.shape[2] for level in pyramid.levels), device)
-        self._rows, self._columns = (torch.from_numpy(m).to(device) for m in pyramid.to_pixels)
+        backbone = pyramid.levels[: len(WIDTHS)]  # what follows, context, is in the scores alone
+        self._decoder = _decoder(tuple(level.shape[2] for level in backbone), device)
+        self._rows, self._columns = (
+            torch.from_numpy(m).to(device) for m in pyramid.finest_to_pixels
+        )
         self._ids = torch.tensor(object_ids[1:], dtype=torch.uint8, device=device)
 
     @torch.inference_mode()
@@ -59,7 +62,7 @@ class Decoding:
     def _some(self, levels: list[torch.Tensor]) -> npt.NDArray[np.uint8]:
         levels = [level.float() for level in levels]
         scores = self._scoring(levels)
-        read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in levels]
+        read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in levels[: len(WIDTHS)]]
         logits = self._decoder(read, scores.to(self._dtype)).float()
         masks = torch.zeros(1, dtype=torch.uint8, device=self._device)
         best = torch.zeros(1, device=self._device)  # background's logit

@@ -25,10 +25,12 @@ class Scoring:
         # Scores against background's: one map fewer, and the largest is the same.
         parts = pyramid.split(W[:, 1:] - W[:, :1])
         self._parts = [torch.from_numpy(part).to(device) for part in parts]
-        self._up = [
+        self._to_grid = [
             (torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device))
-            for rows, columns in pyramid.to_finest
+            for rows, columns in pyramid.to_grid
         ]
+        rows, columns = pyramid.grid_to_finest
+        self._up = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
 
     def __call__(self, levels: Sequence[Tensor]) -> Tensor:
         """Scores (T, K, h, w) of the objects, each against the best of all else.
@@ -37,11 +39,12 @@ class Scoring:
             levels: (T, h, w, C) float32 each, finest first.
         """
         scores: Tensor | None = None
-        for level, part, (rows, columns) in zip(levels, self._parts, self._up, strict=True):
+        for level, part, (rows, columns) in zip(levels, self._parts, self._to_grid, strict=True):
             here = rows @ (level @ part).permute(0, 3, 1, 2) @ columns
             scores = here if scores is None else scores + here
         assert scores is not None
-        return against_all_else(scores)
+        rows, columns = self._up
+        return against_all_else(rows @ scores @ columns)
 
 
 def against_all_else(scores: Tensor) -> Tensor:

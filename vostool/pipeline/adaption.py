@@ -41,7 +41,7 @@ def adapt(
     """
     if features is None:
         features = preset.features if earlier is None else earlier.provenance.stage
-    stage = store.stage(name, features)
+    stage = store.features(name, features)
     samples, moments = Samples.none(), Moments.none(stage.pyramid.channels)
     if earlier is not None:
         check_belongs(earlier, stage)

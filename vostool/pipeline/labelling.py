@@ -13,7 +13,7 @@ from vostool.adapter import Preset
 from vostool.errors import AdapterError
 from vostool.masks import Mask
 from vostool.pyramid import Pyramid
-from vostool.store import Features, Stage
+from vostool.store import Features, Readable
 
 Masks = npt.NDArray[np.uint8]
 """(T, H, W), the id of each pixel's object, 0 for background."""
@@ -27,7 +27,7 @@ class Labeller(Protocol):
 
 
 def find_labeller(
-    stage: Stage,
+    stage: Readable,
     preset: Preset,
     W: npt.NDArray[np.float64],
     object_ids: tuple[int, ...],

@@ -18,10 +18,12 @@ from vostool.masks import Mask, mask_file, overlay, overlay_video, write_mask
 from vostool.pipeline.labelling import find_labeller
 from vostool.pipeline.making import ahead
 from vostool.pipeline.telling import Progress, quiet
-from vostool.store import FeatureStore, Stage, Stamp, unwritable
+from vostool.store import FeatureStore, Readable, Stamp, unwritable
 
 
-def predict(adapter: Adapter, stage: Stage, *, device: str = "auto") -> Iterator[tuple[int, Mask]]:
+def predict(
+    adapter: Adapter, stage: Readable, *, device: str = "auto"
+) -> Iterator[tuple[int, Mask]]:
     """Masks of every frame, in order: the frame's number and (H, W) uint8.
 
     Args:
@@ -72,7 +74,7 @@ def render(
         AdapterError: the adapter belongs to other features.
         ClipError: an overlay was asked for and the clip's frames are gone.
     """
-    stage = store.stage(name or adapter.provenance.clip, adapter.provenance.stage)
+    stage = store.features(name or adapter.provenance.clip, adapter.provenance.stage)
     check_belongs(adapter, stage)
     frames = None if overlay_file is None else _source(stage).frames()
     there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
@@ -98,7 +100,7 @@ def render(
     return stage.frames
 
 
-def check_belongs(adapter: Adapter, stage: Stage) -> None:
+def check_belongs(adapter: Adapter, stage: Readable) -> None:
     """Make sure that an adapter can read a stage's features.
 
     Raises:
@@ -111,7 +113,7 @@ def check_belongs(adapter: Adapter, stage: Stage) -> None:
             f"the adapter was fitted on a clip of {theirs[1]}x{theirs[0]}, {stage.clip_name} is "
             f"{ours[1]}x{ours[0]}; fit one on {stage.clip_name}"
         )
-    if provenance.stage != stage.folder.name or provenance.stage_key != stage.stamp.key:
+    if provenance.stage != stage.name or provenance.stage_key != stage.stamp.key:
         why = stage.stamp.difference(Stamp(provenance.made_from)) or "another stage"
         raise AdapterError(
             f"the adapter of {provenance.clip} was fitted on other {provenance.stage} features "
@@ -119,7 +121,7 @@ def check_belongs(adapter: Adapter, stage: Stage) -> None:
         )
 
 
-def _source(stage: Stage) -> Clip:
+def _source(stage: Readable) -> Clip:
     facts = stage.facts
     try:
         return open_clip(facts.source, name=stage.clip_name, frames=(facts.start, facts.stop))
@@ -129,7 +131,7 @@ def _source(stage: Stage) -> Clip:
         ) from problem
 
 
-def _next_frame(frames: Iterator[Frame], stage: Stage) -> Frame:
+def _next_frame(frames: Iterator[Frame], stage: Readable) -> Frame:
     frame = next(frames, None)
     if frame is None or frame.shape[:2] != stage.facts.size:
         raise ClipError(
@@ -140,7 +142,7 @@ def _next_frame(frames: Iterator[Frame], stage: Stage) -> Frame:
 
 
 @contextmanager
-def _maybe_video(file: Path | None, stage: Stage) -> Iterator[Callable[[Frame], None]]:
+def _maybe_video(file: Path | None, stage: Readable) -> Iterator[Callable[[Frame], None]]:
     if file is None:
         yield quiet
         return

@@ -17,14 +17,17 @@ from vostool.store.layout import (
     is_name,
     partial_folder,
 )
+from vostool.store.reading import READS, Readable, open_features
 from vostool.store.stage import ClipFacts, Features, Stage, open_stage
 from vostool.store.stamp import Stamp
 from vostool.store.writing import StageWriter, clip_lock, unwritable, update_source
 
 __all__ = [
+    "READS",
     "ClipFacts",
     "FeatureStore",
     "Features",
+    "Readable",
     "Stage",
     "StageWriter",
     "Stamp",
@@ -54,6 +57,14 @@ class FeatureStore:
             StoreError: it has not been made; the message says which command makes it.
         """
         return open_stage(self.root, name, stage)
+
+    def features(self, name: str, features: str) -> Readable:
+        """Open what a classifier reads: ``backbone``, ``context`` or ``both``.
+
+        Raises:
+            StoreError: it has not been made; the message says which command makes it.
+        """
+        return open_features(self.root, name, features)
 
     def find(self, name: str, stage: str) -> Stage | None:
         """A finished stage, or None where it has not been made or is not whole."""

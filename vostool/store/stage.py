@@ -85,6 +85,11 @@ class Stage:
                     raise StoreError(f"{chunk_file(folder / name, chunk)}: missing; {self._mend}")
 
     @property
+    def name(self) -> str:
+        """Which stage it is, ``backbone`` or ``context``."""
+        return self.folder.name
+
+    @property
     def _mend(self) -> str:
         return f"remove it with: vostool store rm {self.clip_name} --stage {self.folder.name}"
 

@@ -25,7 +25,7 @@ class Propagation:
         device: where to run.
 
     Attributes:
-        pyramid: the geometry of the context features: one level, the backbone's context grid.
+        pyramid: the geometry of the context features: one level, on the backbone's ``grid``.
 
     Raises:
         WeightsError: the weights are broken, or no RNN's.
@@ -36,12 +36,7 @@ class Propagation:
         rnn = load_rnn(weights)
         self._rnn = rnn.to(device)
         self._state: Tensor | None = None
-        grid = context_grid(backbone)
-        self.pyramid = Pyramid(
-            backbone.clip_size,
-            backbone.network_size,
-            (Level(grid.name, grid.stride, (*grid.shape[:2], rnn.config.out_channels)),),
-        )
+        self.pyramid = context_pyramid(backbone, rnn.config.out_channels)
 
     @property
     def state(self) -> npt.NDArray[np.float32]:
@@ -80,15 +75,17 @@ def load_rnn(weights: Path) -> SpatioTemporalRNN:
     return rnn
 
 
-def context_grid(pyramid: Pyramid) -> Level:
-    """The level on whose vertices the RNN runs: the finest of stride 8 or more, as in the paper."""
-    return next((level for level in pyramid.levels if level.stride >= 8), pyramid.levels[-1])
+def context_pyramid(backbone: Pyramid, channels: int) -> Pyramid:
+    """The geometry of context features: one level, on the backbone's ``grid``."""
+    grid = backbone.grid
+    level = Level(grid.name, grid.stride, (*grid.shape[:2], channels))
+    return Pyramid(backbone.clip_size, backbone.network_size, (level,))
 
 
 def on_one_grid(levels: list[Tensor], pyramid: Pyramid) -> Tensor:
-    """All levels (T, h, w, C) on the context grid, side by side: (T, h, w, channels) float32."""
+    """All levels (T, h, w, C) on the pyramid's grid, side by side: (T, h, w, channels) float32."""
     grids = []
-    for level, (rows, columns) in zip(levels, pyramid.onto(context_grid(pyramid)), strict=True):
+    for level, (rows, columns) in zip(levels, pyramid.to_grid, strict=True):
         grid = level.float()
         if len(rows) != grid.shape[1] or len(columns[0]) != grid.shape[2]:
             grid = torch.einsum("yi,tijc->tyjc", torch.from_numpy(rows).to(grid), grid)

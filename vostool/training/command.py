@@ -16,13 +16,14 @@ from vostool.decoder.network import Decoder
 from vostool.errors import WeightsError
 from vostool.pipeline import Progress, Say
 from vostool.pipeline.making import find_device
+from vostool.strnn.propagation import load_rnn
 from vostool.training.data import Source, open_photos, open_videos
 from vostool.training.network import ContextNetwork
 from vostool.training.pictures import draw_losses
 from vostool.training.steps import DecoderStep, Drawing, FixedBackbone, Step1
 from vostool.training.trainer import CHECKPOINT, LOG, Schedule, Step, train
 from vostool.training.trainer import Progress as TrainingProgress
-from vostool.weights import READS, SUFFIX, fingerprint, load_weights, write_weights
+from vostool.weights import READS, SUFFIX, find_weights, fingerprint, load_weights, write_weights
 
 BACKBONE, RNN, DECODER = (f"{name}{SUFFIX}" for name in ("backbone", "rnn", "decoder"))
 """What a training leaves in its folder: steps 1 and 2 the first two, or the RNN alone where the
@@ -40,6 +41,7 @@ class Training:
         hold_back: every n-th sequence of videos is left out, to choose by; 0 takes all.
         init: the folder of the training to begin from, or None for ImageNet's weights.
         fixed_backbone: step 1 too trains the RNN alone.
+        model: for the decoder, the RNN's weights, by the name of shipped ones or a file.
         frames, size: of a shot; the size is (H, W).
         shots: where the backbone is fixed, how many are drawn and kept.
         seed: of everything drawn, and of first weights.
@@ -52,6 +54,7 @@ class Training:
     hold_back: int
     init: Path | None
     fixed_backbone: bool
+    model: str
     frames: int
     size: tuple[int, int]
     shots: int
@@ -128,7 +131,8 @@ class Training:
         decoder = new_decoder(self.seed)
         if self.init is not None:
             load_weights(decoder, _made(self.init, DECODER))
-        step = DecoderStep(decoder, load_backbone(DEFAULT, device), drawing, device)
+        rnn = load_rnn(find_weights(self.model))
+        step = DecoderStep(decoder, load_backbone(DEFAULT, device), rnn, drawing, device)
         train(decoder, step, self.schedule, out, settings, progress)
         reads = {READS: weights_fingerprint(DEFAULT)}
         write_weights(out / DECODER, decoder.state_dict(), reads)
@@ -161,6 +165,7 @@ class Training:
             "frames": self.frames,
             "size": list(self.size),
             "fixed_backbone": self.fixed_backbone,
+            "model": fingerprint(find_weights(self.model)) if self.step == "decoder" else None,
             "shots": self.shots,
             "seed": self.seed,
             **asdict(self.schedule),

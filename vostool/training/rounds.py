@@ -14,13 +14,16 @@ import torch
 from torch import Tensor
 
 from vostool.adapter import PRESETS, Moments, Samples, sample_round, solve
+from vostool.backbones import Backbone
 from vostool.backbones.efficientnet_pyramid import pyramid_levels
-from vostool.decoder.network import Decoder
+from vostool.decoder.network import WIDTHS, Decoder
 from vostool.decoder.scores import Scoring
 from vostool.masks import Mask
 from vostool.precision import mixed_precision
 from vostool.pyramid import Pyramid
 from vostool.store import Features
+from vostool.strnn.model import SpatioTemporalRNN
+from vostool.strnn.propagation import context_pyramid, on_one_grid
 from vostool.training.data import Shot
 from vostool.training.strokes import corrections
 
@@ -30,6 +33,37 @@ DONE = 0.98
 """J of the worst frame above which a user has nothing to correct."""
 FULL_HEIGHT = 480
 """The height at which λ was chosen. Strokes on a smaller frame have fewer pixels to weigh it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the classifier of the preset ``default`` reads of a shot, as the store would hold it.
+
+    Attributes:
+        features: (T, h, w, C) a level, the backbone's before the context's.
+        pyramid: their geometry.
+    """
+
+    features: Features
+    pyramid: Pyramid
+
+
+@torch.inference_mode()
+def read_shot(images: npt.NDArray[np.uint8], backbone: Backbone, rnn: SpatioTemporalRNN) -> Reading:
+    """Run both networks over a shot.
+
+    Args:
+        images: (T, H, W, 3).
+        backbone: the default network.
+        rnn: that was trained for it.
+    """
+    size = images.shape[1], images.shape[2]
+    pyramid = Pyramid(size, size, pyramid_levels(*size))
+    features = backbone.features(images)
+    levels = [torch.from_numpy(level).to(rnn.U.device) for level in features]
+    context = rnn(on_one_grid(levels, pyramid))[0].half().cpu().numpy()
+    both = pyramid.beside(context_pyramid(pyramid, rnn.config.out_channels))
+    return Reading([*features, context], both)
 
 
 @dataclass(frozen=True)
@@ -50,13 +84,13 @@ class Played:
 
 
 def play(
-    shot: Shot, features: Features, decoder: Decoder, rounds: int, rng: np.random.Generator
+    shot: Shot, reading: Reading, decoder: Decoder, rounds: int, rng: np.random.Generator
 ) -> Played | None:
     """Mark a shot's first object and correct the decoder's masks, on the worst frame each round.
 
     Args:
         shot: the frames; what has label 1 is the object, anything else is background.
-        features: of the frames, (T, h, w, C) a level.
+        reading: of its frames.
         decoder: makes the masks that are corrected.
         rounds: at most.
         rng: decides the frame that comes first, the strokes and the random background.
@@ -68,7 +102,7 @@ def play(
     truth = shot.masks == 1
     size = truth.shape[1], truth.shape[2]
     device = decoder.gain.device
-    pyramid = Pyramid(size, size, pyramid_levels(*size))
+    features, pyramid = reading.features, reading.pyramid
     levels = [torch.from_numpy(level).to(device).float() for level in features]
     preset = PRESETS["default"]
     preset = replace(preset, ridge=preset.ridge * size[0] / FULL_HEIGHT)
@@ -106,15 +140,16 @@ def decode(decoder: Decoder, levels: list[Tensor], scores: Tensor) -> Tensor:
 
     Args:
         decoder: in float32.
-        levels: (T, h, w, C) float32 each.
+        levels: (T, h, w, C) float32 each; the context, which comes last, it does not read.
         scores: (T, K, h, w).
     """
+    read = [level.permute(0, 3, 1, 2) for level in levels[: len(WIDTHS)]]
     with mixed_precision(scores.device):
-        logits: Tensor = decoder([level.permute(0, 3, 1, 2) for level in levels], scores)
+        logits: Tensor = decoder(read, scores)
     return logits.float()
 
 
 def at_pixels(logits: Tensor, pyramid: Pyramid) -> Tensor:
     """(T, K, H, W), of logits (T, K, h, w) at the finest stride."""
-    rows, columns = (torch.from_numpy(m).to(logits.device) for m in pyramid.to_pixels)
+    rows, columns = (torch.from_numpy(m).to(logits.device) for m in pyramid.finest_to_pixels)
     return rows @ logits @ columns

@@ -18,11 +18,11 @@ from vostool.decoder.network import Decoder
 from vostool.errors import ClipError
 from vostool.pipeline import Progress
 from vostool.pyramid import Pyramid
-from vostool.strnn.propagation import context_grid
+from vostool.strnn.model import SpatioTemporalRNN
 from vostool.training.data import Shot, Source
 from vostool.training.loss import context_loss, squared_distance_to_nearest
 from vostool.training.network import ContextNetwork
-from vostool.training.rounds import at_pixels, decode, play
+from vostool.training.rounds import at_pixels, decode, play, read_shot
 from vostool.training.trainer import Group
 
 FIRST_ROUNDS = 0.35
@@ -164,15 +164,21 @@ class DecoderStep:
     Args:
         decoder: what is trained.
         backbone: whose features it reads; fixed.
+        rnn: whose context the classifier reads too; fixed.
         drawing: of each iteration's shot.
         device: where it runs.
     """
 
     def __init__(
-        self, decoder: Decoder, backbone: Backbone, drawing: Drawing, device: torch.device
+        self,
+        decoder: Decoder,
+        backbone: Backbone,
+        rnn: SpatioTemporalRNN,
+        drawing: Drawing,
+        device: torch.device,
     ) -> None:
         self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._backbone, self._drawing = backbone, drawing
+        self._backbone, self._rnn, self._drawing = backbone, rnn.to(device), drawing
 
     def groups(self) -> list[Group]:
         """What is trained."""
@@ -187,9 +193,9 @@ class DecoderStep:
         for attempt in range(ATTEMPTS):
             rng = self._drawing.rng(iteration, attempt)
             shot = self._drawing.shot(rng)
-            features = self._backbone.features(shot.images)
+            reading = read_shot(shot.images, self._backbone, self._rnn)
             rounds = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
-            if played := play(shot, features, self._decoder, rounds, rng):
+            if played := play(shot, reading, self._decoder, rounds, rng):
                 logits = decode(self._decoder, played.levels, played.scores)
                 logits = at_pixels(logits, played.pyramid)[:, 0]
                 return mask_loss(logits, torch.from_numpy(played.truth).to(logits))
@@ -210,9 +216,9 @@ def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 def labels_of_vertices(shot: Shot) -> npt.NDArray[np.uint8]:
-    """(T, h, w): the label of the pixel on which each vertex of the context grid is centred."""
+    """(T, h, w): the label of the pixel on which each vertex of the pyramid's grid is centred."""
     size = shot.masks.shape[1], shot.masks.shape[2]
-    stride = context_grid(Pyramid(size, size, pyramid_levels(*size))).stride
+    stride = Pyramid(size, size, pyramid_levels(*size)).grid.stride
     return np.ascontiguousarray(shot.masks[:, ::stride, ::stride])
 
 
