@@ -31,11 +31,11 @@ PRESETS = {
         features="context",
     ),
     "default": Preset(
-        ridge=30.0,
+        ridge=10.0,
         outline=6.0,
         decoder=True,
         features="both",
     ),
 }
-"""The paper gives no λ. It and the outline's 6 pixels were chosen on DAVIS training sequences; the
-README tells what each is worth."""
+"""The paper gives no λ. Both, and the outline's 6 pixels, were chosen on DAVIS training sequences;
+the README tells what they are worth."""
