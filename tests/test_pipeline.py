@@ -67,6 +67,15 @@ def test_another_option_makes_it_again_and_says_why(
     assert again.pyramid.clip_size == (96, 128)
 
 
+def test_a_long_clip_is_told_how_long_it_takes(
+    store: FeatureStore, square_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vostool.pipeline.extraction.LONG", 12)
+    told: list[str] = []
+    pipeline.extract(open_clip(square_clip), store, say=told.append)
+    assert len(told) == 1 and "frames/s by the network, so some 1 min for 12 frames" in told[0]
+
+
 def test_features_whose_making_was_not_timed_are_made_again(
     store: FeatureStore, stage: Stage, square_clip: Path
 ) -> None:

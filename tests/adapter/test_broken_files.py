@@ -36,7 +36,9 @@ def some_adapter(channels: int = 4) -> Adapter:
     labels = np.array([0, 0, 0, 5, 5, 9])
     moments = Moments.none(channels).plus(rng.normal(size=(6, channels)), labels)
     samples = Samples(*(rng.integers(0, 9, 6) for _ in range(5)))
-    provenance = Provenance("clip", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json",), 3, "0")
+    provenance = Provenance(
+        "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json",), 3, "0"
+    )
     W = rng.normal(size=(channels, 3))
     return Adapter(W, moments, samples, PRESETS["default"], provenance)
 

@@ -26,7 +26,7 @@ def adapter() -> Adapter:
     moments = Moments.none(4).plus(rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9]))
     samples = Samples(*(rng.integers(0, 9, 6) for _ in range(5)))
     provenance = Provenance(
-        "clip", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
+        "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
     )
     return Adapter(rng.normal(size=(4, 3)), moments, samples, PRESETS["paper"], provenance)
 

@@ -53,7 +53,7 @@ def test_killed_runs_are_taken_up(vostool: Vostool, clip: Path, tmp_path: Path) 
     assert vostool("extract", clip, "--store", whole).status == 0
     assert vostool("propagate", "long", "--store", whole).status == 0
     for command, stage in ((("extract", clip), "backbone"), (("propagate", "long"), "context")):
-        progress = store / ".partial" / "long" / stage / "progress.json"
+        progress = store / ".partial" / "long" / "efficientnet-lite0" / stage / "progress.json"
         done = []
         for chunks in (1, 3):
             done.append(kill_when_begun(start(*command, "--store", store), progress, chunks))

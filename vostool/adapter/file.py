@@ -17,7 +17,7 @@ from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
-FORMAT = "vostool adapter 3"
+FORMAT = "vostool adapter 4"
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Provenance:
 
     Attributes:
         clip: the clip's name in its store.
+        network: the backbone.
         stage: the features it reads, ``backbone``, ``context`` or ``both``.
         stage_key: the key of their stamp.
         made_from: what they were made from, in the stamp's words.
@@ -36,6 +37,7 @@ class Provenance:
     """
 
     clip: str
+    network: str
     stage: str
     stage_key: str
     made_from: dict[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,22 +36,25 @@ def list_clips(store_root: Path, as_json: bool) -> None:
     store = FeatureStore(store_root)
     rows: list[dict[str, Any]] = []
     for name in store.names():
-        for stage_name in STAGES:
-            if stage := store.find(name, stage_name):
-                rows.append(
-                    {
-                        "clip": name,
-                        "stage": stage_name,
-                        "frames": stage.frames,
-                        "size": list(stage.facts.size),
-                        "bytes": stage.bytes,
-                        "stamp": stage.stamp.as_dict(),
-                    }
-                )
-        rows += [
-            {"clip": name, "stage": stage_name, "unfinished": True}
-            for stage_name in store.unfinished(name)
-        ]
+        for network in store.networks(name):
+            seen = FeatureStore(store_root, network)
+            for stage_name in STAGES:
+                if stage := seen.find(name, stage_name):
+                    rows.append(
+                        {
+                            "clip": name,
+                            "network": network,
+                            "stage": stage_name,
+                            "frames": stage.frames,
+                            "size": list(stage.facts.size),
+                            "bytes": stage.bytes,
+                            "stamp": stage.stamp.as_dict(),
+                        }
+                    )
+            rows += [
+                {"clip": name, "network": network, "stage": stage_name, "unfinished": True}
+                for stage_name in seen.unfinished(name)
+            ]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -76,19 +80,23 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
         folder = clip_folder(store_root, name)
         if not folder.exists() and name not in store.names():
             raise StoreError(f"{name}: not in {store_root}; see: vostool store ls")
-        for stage_name in STAGES:
-            if not (folder / stage_name).exists():
+        for network, stage_name in product(store.networks(name), STAGES):
+            if not (folder / network / stage_name).exists():
                 continue
             try:
-                problems = [str(f) for f, _ in store.stage(name, stage_name).broken_chunks()]
+                stage = FeatureStore(store_root, network).stage(name, stage_name)
+                problems = [str(file) for file, _ in stage.broken_chunks()]
             except StoreError as problem:
                 problems = [str(problem)]
             for what in problems:
                 say(f"damaged: {what}")
             damaged |= bool(problems)
             state = "damaged" if problems else "whole"
-            result = {"clip": name, "stage": stage_name, "state": state, "damaged": problems}
-            report(result, as_json, f"{name} {stage_name} {state}")
+            result = {
+                "clip": name, "network": network, "stage": stage_name, "state": state,
+                "damaged": problems,
+            }  # fmt: skip
+            report(result, as_json, f"{name} {network} {stage_name} {state}")
     if damaged:
         say("Mend with: vostool store rm NAME --stage STAGE, then the command that makes it")
         sys.exit(1)
@@ -96,15 +104,18 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
 
 @command.command("rm", epilog="Example: vostool store rm bikes --stage context")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--backbone", metavar="NAME", help="What this network made alone.")
 @click.option("--stage", type=click.Choice(["backbone", "context"]), help="This stage alone.")
 @store_option
-def remove(names: tuple[str, ...], stage: str | None, store_root: Path) -> None:
+def remove(
+    names: tuple[str, ...], backbone: str | None, stage: str | None, store_root: Path
+) -> None:
     """Remove clips, finished or not."""
     from vostool.store import FeatureStore
 
     store = FeatureStore(store_root)
     for name in expand(names):
-        store.remove(name, stage)
+        store.remove(name, backbone, stage)
         click.echo(name)
 
 
@@ -112,14 +123,15 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("clip", "stage", "frames", "size", "MB")
+    table = Table("clip", "network", "stage", "frames", "size", "MB")
     for row in rows:
         if row.get("unfinished"):
-            table.add_row(row["clip"], row["stage"], "unfinished", "", "")
+            table.add_row(row["clip"], row["network"], row["stage"], "unfinished", "", "")
         else:
             height, width = row["size"]
             table.add_row(
                 row["clip"],
+                row["network"],
                 row["stage"],
                 str(row["frames"]),
                 f"{width}x{height}",

@@ -6,7 +6,8 @@ torch is imported by the two heavy stages alone, so that adapting and rendering 
 from vostool.pipeline.adaption import adapt
 from vostool.pipeline.extraction import NETWORK_HEIGHT, extract
 from vostool.pipeline.labelling import Labeller, find_labeller
-from vostool.pipeline.masking import check_belongs, predict, render
+from vostool.pipeline.masking import check_belongs, predict, predict_together, render
+from vostool.pipeline.matching import check_models
 from vostool.pipeline.propagation import propagate
 from vostool.pipeline.telling import Progress, Say
 
@@ -17,9 +18,11 @@ __all__ = [
     "Say",
     "adapt",
     "check_belongs",
+    "check_models",
     "extract",
     "find_labeller",
     "predict",
+    "predict_together",
     "propagate",
     "render",
 ]

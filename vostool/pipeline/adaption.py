@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from vostool import __version__
 from vostool.adapter import Adapter, Moments, Preset, Provenance, Samples, sample_round, solve
 from vostool.errors import AdapterError
+from vostool.masks import Mask
 from vostool.pipeline.labelling import find_labeller
 from vostool.pipeline.masking import check_belongs
 from vostool.scribbles import Scribbles
@@ -19,6 +23,7 @@ def adapt(
     preset: Preset,
     features: str | None = None,
     earlier: Adapter | None = None,
+    shown: Mapping[int, Mask] | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> Adapter:
@@ -31,14 +36,19 @@ def adapt(
         preset: how to sample and fit; an earlier adapter's samples keep theirs.
         features: the stage to read; by default the earlier adapter's, or else the preset's.
         earlier: the adapter to go on from.
+        shown: the masks that the first of the new rounds corrects, by frame; by default those that
+            the earlier adapter makes. Where several models' scores are averaged, theirs.
         seed: of the random choice of negatives.
         device: where the preset's decoder runs, which makes the masks that a later round corrects.
 
     Raises:
         StoreError: the features are missing.
         ScribbleError: the scribbles are not this clip's.
-        AdapterError: the earlier adapter belongs to other features; there is nothing to tell apart.
+        AdapterError: the earlier adapter belongs to other features, the masks shown to another
+            clip, or there is nothing to tell apart.
     """
+    if earlier is not None:
+        store = replace(store, network=earlier.provenance.network)
     if features is None:
         features = preset.features if earlier is None else earlier.provenance.stage
     stage = store.features(name, features)
@@ -51,7 +61,15 @@ def adapt(
         scribbles.check_against(stage.frames, stage.facts.size)
         annotated = {f: stage.read_frame(f) for f in scribbles.annotated_frames}
         predicted = {}
-        if W is not None:
+        if shown is not None:
+            predicted, shown = {f: shown[f] for f in annotated}, None
+            for f, mask in predicted.items():
+                if mask.shape != stage.facts.size:
+                    raise AdapterError(
+                        f"the mask shown of frame {f} is {mask.shape[1]}x{mask.shape[0]}, the clip "
+                        f"is {stage.facts.size[1]}x{stage.facts.size[0]}; give those of this clip"
+                    )
+        elif W is not None:
             labeller = find_labeller(stage, preset, W, moments.object_ids, device)
             predicted = {
                 f: labeller.masks([grid[None] for grid in grids])[0]
@@ -77,6 +95,7 @@ def adapt(
         preset,
         Provenance(
             clip=name,
+            network=store.network,
             stage=features,
             stage_key=stage.stamp.key,
             made_from=stage.stamp.made_from,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from vostool.backbones import Backbone
 from vostool.clips import Clip, Frame
 from vostool.pipeline.making import ahead, already_made, find_device, made_by
 from vostool.pipeline.telling import Progress, Say, quiet
@@ -21,13 +21,15 @@ from vostool.store.layout import CHUNK_FRAMES
 
 NETWORK_HEIGHT = 480
 """Taller frames are scaled down for the network: the method was made and measured at 480p."""
+LONG = 200
+"""Frames from which on it is worth knowing beforehand how long they will take."""
 
 
 def extract(
     clip: Clip,
     store: FeatureStore,
     *,
-    backbone: str = "efficientnet-lite0",
+    weights: str | None = None,
     device: str = "auto",
     network_height: int = NETWORK_HEIGHT,
     progress: Progress = quiet,
@@ -37,8 +39,8 @@ def extract(
 
     Args:
         clip: the frames.
-        store: where the features go, under the clip's name.
-        backbone: the network's name, or a file of weights that training left.
+        store: where the features go, under the clip's name and that of the store's network.
+        weights: of the network: a file, ``random``, or None to look where they are kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         network_height: frames taller than this are scaled down for the network.
         progress: told of frames done.
@@ -54,8 +56,8 @@ def extract(
     stamp = Stamp(
         {
             "clip": clip.fingerprint,
-            "backbone": Path(backbone).name,  # wherever a file lies: its weights decide
-            "weights": weights_fingerprint(backbone),
+            "backbone": store.network,
+            "weights": weights_fingerprint(store.network, weights),
             "network_height": network_height,
         }
     )
@@ -65,18 +67,19 @@ def extract(
         if stage := already_made(store, clip.name, "backbone", stamp, say):
             update_source(stage, facts)
             return stage
-        network = load_backbone(backbone, find_device(device))
+        network = load_backbone(store.network, find_device(device), weights)
         network_size = _network_size(clip.size, network_height)
         stamp = replace(stamp, made_by=made_by(device, network.precision))
         writer = store.writer(clip.name, "backbone", stamp, begun=begun)
         pyramid = Pyramid(clip.size, network_size, network.levels(*network_size))
         writer.begin(pyramid, facts)
+        if clip.expected_frames - writer.done >= LONG:
+            _tell_pace(network, network_size, clip.expected_frames - writer.done, clip.name, say)
         chunks = ahead(_network_chunks(clip, writer.done, network_size))
         with ThreadPoolExecutor(1) as behind:  # writing goes on while the network runs
             written = None
             for frames in chunks:
-                singly = [network.features(frame[None]) for frame in frames]
-                features = [np.concatenate(level) for level in zip(*singly, strict=True)]
+                features = network.features(frames)
                 if written is not None:
                     written.result()
                 written = behind.submit(writer.append, features)
@@ -86,6 +89,19 @@ def extract(
             if written is not None:
                 written.result()
         return writer.finish()
+
+
+def _tell_pace(network: Backbone, size: tuple[int, int], frames: int, name: str, say: Say) -> None:
+    """Say how long it will take, by a frame that is run for nothing, after one to warm up."""
+    blank = np.zeros((1, *size, 3), np.uint8)
+    network.features(blank)
+    begun = time.perf_counter()
+    network.features(blank)
+    pace = time.perf_counter() - begun
+    say(
+        f"{name}: {1 / pace:.1f} frames/s by the network, "
+        f"so some {max(1, round(frames * pace / 60))} min for {frames} frames"
+    )
 
 
 def _network_chunks(

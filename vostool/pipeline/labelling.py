@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -10,20 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.adapter import Preset
-from vostool.errors import AdapterError
 from vostool.masks import Mask
+from vostool.pipeline.matching import check_decoder
 from vostool.pyramid import Pyramid
 from vostool.store import Features, Readable
 
 Masks = npt.NDArray[np.uint8]
 """(T, H, W), the id of each pixel's object, 0 for background."""
+Scores = npt.NDArray[np.float32]
+"""(T, K, H, W), of each object against background's 0, at the clip's resolution."""
 
 
 class Labeller(Protocol):
     """Makes masks of features."""
 
+    def scores(self, features: Features) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level."""
+
     def masks(self, features: Features) -> Masks:
-        """Masks of some frames, (T, h, w, C) a level, at the clip's resolution."""
+        """Masks of some frames: each pixel's best score."""
 
 
 def find_labeller(
@@ -51,11 +57,7 @@ def find_labeller(
     from vostool.decoder.labelling import Decoding, reads
     from vostool.pipeline.making import find_device
 
-    if stage.stamp.made_from.get("weights") != reads():
-        raise AdapterError(
-            f"{stage.clip_name}: the decoder reads the default backbone's features, these are "
-            "others; use --preset paper, or run vostool extract again with the default backbone"
-        )
+    check_decoder(reads(), stage.stamp.made_from.get("weights"), stage.clip_name)
     return Decoding(stage.pyramid, W, object_ids, find_device(device))
 
 
@@ -76,8 +78,13 @@ class ArgMax:
         self._weights = pyramid.split(W[:, 1:] - W[:, :1])
         self._object_ids = object_ids[1:]
 
+    def scores(self, features: Features) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level."""
+        frames = [[level[t] for level in features] for t in range(len(features[0]))]
+        return np.stack([self._pyramid.scores(frame, self._weights) for frame in frames])
+
     def masks(self, features: Features) -> Masks:
-        """Masks of some frames, (T, h, w, C) a level, at the clip's resolution."""
+        """Masks of some frames: each pixel's best score."""
         frames = [[level[t] for level in features] for t in range(len(features[0]))]
         if len(frames) == 1:
             return self._mask(frames[0])[None]
@@ -85,10 +92,34 @@ class ArgMax:
             return np.stack(list(pool.map(self._mask, frames)))
 
     def _mask(self, features: Features) -> Mask:
-        mask = np.zeros(self._pyramid.clip_size, np.uint8)
-        best = np.zeros(self._pyramid.clip_size, np.float32)  # background's score
-        scores = self._pyramid.scores(features, self._weights)
-        for object_id, score in zip(self._object_ids, scores, strict=True):
-            mask[score > best] = object_id
-            np.maximum(best, score, out=best)
-        return mask
+        return best_of(self._pyramid.scores(features, self._weights), self._object_ids)
+
+
+def averaged(
+    labellers: Sequence[Labeller], features: Sequence[Features], object_ids: tuple[int, ...]
+) -> Masks:
+    """Masks by the average of several models' scores: the challenge entry (§2.1, footnote).
+
+    Args:
+        labellers: a model's each, of the same objects and in the same order.
+        features: of the same frames, for each labeller.
+        object_ids: the id of each column of W, background first.
+    """
+    every = [labeller.scores(read) for labeller, read in zip(labellers, features, strict=True)]
+    scores: Scores = np.mean(every, axis=0)
+    return np.stack([best_of(frame, object_ids[1:]) for frame in scores])
+
+
+def best_of(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> Mask:
+    """The mask (H, W) of scores (K, H, W) against background's 0.
+
+    Args:
+        scores: an object each.
+        object_ids: the objects.
+    """
+    mask = np.zeros(scores.shape[1:], np.uint8)
+    best = np.zeros(scores.shape[1:], np.float32)
+    for object_id, score in zip(object_ids, scores, strict=True):
+        mask[score > best] = object_id
+        np.maximum(best, score, out=best)
+    return mask

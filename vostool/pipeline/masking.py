@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from vostool.adapter import Adapter
 from vostool.clips import Clip, Frame, open_clip
 from vostool.errors import AdapterError, ClipError
 from vostool.masks import Mask, mask_file, overlay, overlay_video, write_mask
-from vostool.pipeline.labelling import find_labeller
+from vostool.pipeline.labelling import averaged, find_labeller
 from vostool.pipeline.making import ahead
 from vostool.pipeline.telling import Progress, quiet
 from vostool.store import FeatureStore, Readable, Stamp, unwritable
@@ -44,8 +45,36 @@ def predict(
     stage.check_unchanged()
 
 
+def predict_together(
+    fitted: Sequence[tuple[Adapter, Readable]], *, device: str = "auto"
+) -> Iterator[tuple[int, Mask]]:
+    """Masks of every frame by the average of several models' scores (§2.1, footnote).
+
+    Args:
+        fitted: adapters of the same objects, each with its features of the same clip.
+        device: where the decoder runs, if the presets have it.
+
+    Raises:
+        AdapterError: an adapter belongs to other features, or they do not go together.
+        StoreError: a chunk is damaged, or a stage was made anew meanwhile.
+    """
+    for adapter, stage in fitted:
+        check_belongs(adapter, stage)
+    check_go_together(fitted)
+    first = fitted[0][0]
+    labellers = [
+        find_labeller(stage, adapter.preset, adapter.W, adapter.object_ids, device)
+        for adapter, stage in fitted
+    ]
+    for chunks in zip(*(stage.by_chunk() for _, stage in fitted), strict=True):
+        features = [read for _, read in chunks]
+        yield from enumerate(averaged(labellers, features, first.object_ids), chunks[0][0])
+    for _, stage in fitted:
+        stage.check_unchanged()
+
+
 def render(
-    adapter: Adapter,
+    adapters: Adapter | Sequence[Adapter],
     store: FeatureStore,
     out: Path,
     *,
@@ -59,8 +88,8 @@ def render(
     Masks are made aside and put in place together when all are whole.
 
     Args:
-        adapter: the classifier.
-        store: the features.
+        adapters: the classifier, or some whose scores are averaged.
+        store: the features; each adapter reads those of its own network.
         out: the folder for the masks, made if need be.
         name: the clip; by default the one that the adapter was fitted on.
         overlay_file: an MP4 to look at.
@@ -74,8 +103,19 @@ def render(
         AdapterError: the adapter belongs to other features.
         ClipError: an overlay was asked for and the clip's frames are gone.
     """
-    stage = store.features(name or adapter.provenance.clip, adapter.provenance.stage)
-    check_belongs(adapter, stage)
+    adapters = [adapters] if isinstance(adapters, Adapter) else adapters
+    fitted = []
+    for adapter in adapters:
+        made_from = adapter.provenance
+        its_store = replace(store, network=made_from.network)
+        fitted.append((adapter, its_store.features(name or made_from.clip, made_from.stage)))
+        check_belongs(*fitted[-1])
+    stage = fitted[0][1]
+    if len(fitted) == 1:
+        masks = predict(*fitted[0], device=device)
+    else:
+        check_go_together(fitted)
+        masks = predict_together(fitted, device=device)
     frames = None if overlay_file is None else _source(stage).frames()
     there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
     aside = there / f".masks.{os.getpid()}"  # on the disk of the masks, whatever is mounted
@@ -83,7 +123,7 @@ def render(
         aside.mkdir()
         with ThreadPoolExecutor(os.cpu_count()) as pool, _maybe_video(overlay_file, stage) as show:
             written = []
-            for number, mask in predict(adapter, stage, device=device):
+            for number, mask in masks:
                 written.append(pool.submit(write_mask, mask_file(aside, number), mask))
                 if frames is not None:
                     show(overlay(_next_frame(frames, stage), mask))
@@ -98,6 +138,37 @@ def render(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return stage.frames
+
+
+def check_go_together(fitted: Sequence[tuple[Adapter, Readable]]) -> None:
+    """Make sure that several adapters' scores can be averaged.
+
+    Raises:
+        AdapterError: they are of other objects, or of other frames, or some read the decoder.
+    """
+    (first, stage), *others = fitted
+    for adapter, other in others:
+        if adapter.object_ids != first.object_ids:
+            ours, theirs = (", ".join(map(str, a.object_ids[1:])) for a in (first, adapter))
+            raise AdapterError(
+                f"the adapters are of other objects ({ours} and {theirs}); fit both to the same "
+                "scribbles"
+            )
+        if _frames_of(other) != _frames_of(stage):
+            raise AdapterError(
+                f"the adapters are of other frames ({stage.clip_name} by {stage.network}, "
+                f"{other.clip_name} by {other.network}); extract the same clip with both networks"
+            )
+        if adapter.preset.decoder != first.preset.decoder:
+            raise AdapterError(
+                "one adapter makes masks with the decoder, one without; "
+                "fit both with --preset paper"
+            )
+
+
+def _frames_of(stage: Readable) -> tuple[object, ...]:
+    facts = stage.facts
+    return stage.clip_name, stage.frames, facts.size, facts.start, facts.stop
 
 
 def check_belongs(adapter: Adapter, stage: Readable) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from pathlib import Path
 
-from vostool.errors import WeightsError
 from vostool.pipeline.making import already_made, find_device, made_by
+from vostool.pipeline.matching import check_reads
 from vostool.pipeline.telling import Progress, Say, quiet
 from vostool.store import FeatureStore, Stage, Stamp
 from vostool.store.layout import CHUNK_FRAMES
-from vostool.weights import READS, find_weights, fingerprint, read_facts
+from vostool.weights import find_weights, fingerprint
 
 
 def propagate(
@@ -46,7 +45,7 @@ def propagate(
         stamp = Stamp({"features": backbone.stamp.key, "model": fingerprint(weights)})
         if stage := already_made(store, name, "context", stamp, say):
             return stage
-        _check_reads(weights, backbone)
+        check_reads(weights, backbone.stamp.made_from.get("weights"), backbone.clip_name)
         propagation = Propagation(backbone.pyramid, weights, find_device(device))
         stamp = replace(stamp, made_by=made_by(device, "float32"))
         writer = store.writer(name, "context", stamp, carries=True, begun=begun)
@@ -58,16 +57,3 @@ def propagate(
             progress(writer.done, backbone.frames)
         backbone.check_unchanged()
         return writer.finish()
-
-
-def _check_reads(weights: Path, backbone: Stage) -> None:
-    """Make sure that an RNN was trained for the features it is to run over.
-
-    Raises:
-        WeightsError: it was trained for other ones.
-    """
-    if read_facts(weights).get(READS) != backbone.stamp.made_from.get("weights"):
-        raise WeightsError(
-            f"{weights}: trained for other features than those of {backbone.clip_name}; the "
-            "shipped RNN reads the default backbone's, one trained here those of its own --backbone"
-        )

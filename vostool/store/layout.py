@@ -1,10 +1,11 @@
 """Where things lie in a store, and how an array of features is laid out.
 
-    STORE/NAME.zarr/                    one zarr v3 group a clip
-    STORE/NAME.zarr/STAGE/              a finished stage: a group with its stamp, one array a level
-    STORE/NAME.zarr/STAGE/s8/c.K.0.0.0  K-th chunk of 8 frames of the level s8
-    STORE/.partial/NAME/STAGE/          a stage being made; moved into place when whole
-    STORE/.locks/NAME.lock              held by the run that writes the clip
+    STORE/NAME.zarr/                       one zarr v3 group a clip
+    STORE/NAME.zarr/NETWORK/               one group a network that the clip was extracted with
+    STORE/NAME.zarr/NETWORK/STAGE/         a finished stage: a group, its stamp, an array a level
+    STORE/NAME.zarr/NETWORK/STAGE/s8/c.K.0.0.0   K-th chunk of 8 frames of the level s8
+    STORE/.partial/NAME/NETWORK/STAGE/     a stage being made; moved into place when whole
+    STORE/.locks/NAME.lock                 held by the run that writes the clip
 
 Chunks are 8 whole frames, (8, h, w, C) float16, with a CRC-32C each, and are not compressed:
 `tests/benchmarks/bench_store.py` has the measurement. Features that come out of a normalisation
@@ -23,7 +24,7 @@ from zarr.codecs import Crc32cCodec
 
 from vostool.errors import StoreError
 
-VERSION = 2
+VERSION = 3
 """Goes into every stamp: a store of another layout is made anew."""
 
 CHUNK_FRAMES = 8

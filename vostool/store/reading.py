@@ -23,6 +23,10 @@ class Readable(Protocol):
         """What is read, one of :data:`READS`."""
 
     @property
+    def network(self) -> str:
+        """The network that they come from."""
+
+    @property
     def clip_name(self) -> str:
         """The clip that they belong to."""
 
@@ -71,7 +75,8 @@ class Both:
                 f"make it again with: vostool propagate {backbone.clip_name}"
             )
         self._stages = backbone, context
-        self.clip_name, self.frames = backbone.clip_name, backbone.frames
+        self.network, self.clip_name = backbone.network, backbone.clip_name
+        self.frames = backbone.frames
         self.facts = backbone.facts
         self.stamp = Stamp({**backbone.stamp.made_from, **context.stamp.made_from})
         self.pyramid = backbone.pyramid.beside(context.pyramid)
@@ -96,16 +101,17 @@ class Both:
             stage.check_unchanged()
 
 
-def open_features(store: Path, name: str, features: str) -> Readable:
+def open_features(store: Path, name: str, network: str, features: str) -> Readable:
     """Open what a classifier reads.
 
     Args:
         store: the store's folder.
         name: the clip.
+        network: whose features.
         features: one of :data:`READS`.
 
     Raises:
         StoreError: it has not been made; the message says which command makes it.
     """
-    stages = [open_stage(store, name, stage) for stage in READS[features]]
+    stages = [open_stage(store, name, network, stage) for stage in READS[features]]
     return Both(*stages) if len(stages) > 1 else stages[0]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import zarr
 from zarr.errors import BaseZarrError
 
+from vostool.backbones import DEFAULT
 from vostool.errors import StoreError
 from vostool.pyramid import Level, Pyramid
 from vostool.store.layout import CHUNK_FRAMES, chunk_file, clip_folder
@@ -85,13 +86,19 @@ class Stage:
                     raise StoreError(f"{chunk_file(folder / name, chunk)}: missing; {self._mend}")
 
     @property
+    def network(self) -> str:
+        """The network that the features come from."""
+        return self.folder.parent.name
+
+    @property
     def name(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
         return self.folder.name
 
     @property
     def _mend(self) -> str:
-        return f"remove it with: vostool store rm {self.clip_name} --stage {self.folder.name}"
+        of = "" if self.network == DEFAULT else f" --backbone {self.network}"
+        return f"remove it with: vostool store rm {self.clip_name}{of} --stage {self.name}"
 
     @property
     def chunks(self) -> int:
@@ -155,16 +162,21 @@ class Stage:
             raise StoreError(f"{broken[0]}: damaged; {self._mend}") from problem
 
 
-def open_stage(store: Path, name: str, stage: str) -> Stage:
+def open_stage(store: Path, name: str, network: str, stage: str) -> Stage:
     """Open a finished stage.
 
     Raises:
         StoreError: it has not been made; the message says which command makes it.
     """
-    folder = clip_folder(store, name) / stage
+    folder = clip_folder(store, name) / network / stage
     if not (folder / "zarr.json").exists():
         command = MADE_BY_COMMAND.get(stage, "vostool extract CLIP").format(name=name)
-        raise StoreError(f"{name}: no {stage} features in {store}; make them with: {command}")
+        of, option = "", ""
+        if network != DEFAULT:
+            of, option = f" of {network}", f" --backbone {network}"
+        raise StoreError(
+            f"{name}: no {stage} features{of} in {store}; make them with: {command}{option}"
+        )
     return Stage(folder, name)
 
 

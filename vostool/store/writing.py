@@ -75,6 +75,7 @@ class StageWriter:
     Args:
         store: the store's folder.
         name: the clip's name.
+        network: whose features they are.
         stage: the stage's name.
         stamp: what the stage is made from. An unfinished attempt under an equal stamp is taken up.
         carries: whether blocks hand something on, so that going on needs what the last one left.
@@ -88,6 +89,7 @@ class StageWriter:
         self,
         store: Path,
         name: str,
+        network: str,
         stage: str,
         stamp: Stamp,
         *,
@@ -96,7 +98,8 @@ class StageWriter:
     ) -> None:
         self.store, self.name, self.stage, self.stamp = store, name, stage, stamp
         self._carries = carries
-        self.folder = partial_folder(store, name) / stage
+        self._place = clip_folder(store, name) / network / stage
+        self.folder = partial_folder(store, name) / network / stage
         self._begun = time.perf_counter() if begun is None else begun
         self.done, self._seconds_before = self._resume()
 
@@ -176,7 +179,7 @@ class StageWriter:
         Raises:
             StoreError: the store cannot be written to.
         """
-        place = clip_folder(self.store, self.name) / self.stage
+        place = self._place
         old = self.folder.with_name(f"{self.stage}.replaced")
         try:
             group = zarr.open_group(self.folder, mode="r+")
@@ -187,7 +190,8 @@ class StageWriter:
             for left in self.folder.rglob("*"):  # by this run and by those that were killed
                 if left.name.endswith(LEFT_BEHIND):
                     left.unlink()
-            zarr.open_group(place.parent, mode="a")
+            for group_folder in (place.parent.parent, place.parent):
+                zarr.open_group(group_folder, mode="a")
             shutil.rmtree(old, ignore_errors=True)
             if place.exists():
                 os.replace(place, old)
@@ -196,6 +200,7 @@ class StageWriter:
             shutil.rmtree(old, ignore_errors=True)
             with suppress(OSError):  # another stage is in the making there
                 self.folder.parent.rmdir()
+                self.folder.parent.parent.rmdir()
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
         return Stage(place, self.name)
