@@ -19,8 +19,8 @@ from skimage import data
 from torch import Tensor, nn
 
 from vostool.backbones import efficientnet_lite0_file, load_backbone, weights_fingerprint
-from vostool.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
-from vostool.backbones.efficientnet_pyramid import LEVELS, EfficientNetLite0Pyramid
+from vostool.backbones.efficientnet_lite import ARCHITECTURE, EfficientNetLite0
+from vostool.backbones.running import Running
 from vostool.backbones.state import load_state
 from vostool.errors import VostoolError, WeightsError
 
@@ -32,7 +32,7 @@ CHANNELS = (16, 24, 40, 80, 112, 192, 320)
 
 
 def published() -> EfficientNetLite0:
-    network = EfficientNetLite0()
+    network = EfficientNetLite0(classes=True)
     load_state(network, efficientnet_lite0_file())
     return network.eval()
 
@@ -43,8 +43,8 @@ def network() -> EfficientNetLite0:
 
 
 @pytest.fixture(scope="module")
-def pyramid() -> EfficientNetLite0Pyramid:
-    return EfficientNetLite0Pyramid(efficientnet_lite0_file(), CPU)
+def pyramid() -> Running:
+    return Running(ARCHITECTURE, efficientnet_lite0_file(), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,8 @@ def test_a_stage_has_a_vertex_for_each_stride_begun(
 def test_folding_batch_norms_changes_nothing(
     network: EfficientNetLite0, cat: npt.NDArray[np.uint8]
 ) -> None:
-    folded = fold_batch_norms(published())
+    folded = published()
+    folded.fold_batch_norms()
     assert not [m for m in folded.modules() if isinstance(m, nn.BatchNorm2d)]
     x = as_input(cat)
     for before, after in zip(network.stages(x), folded.stages(x), strict=True):
@@ -126,7 +127,7 @@ def test_vertices_are_centred_on_multiples_of_the_stride(network: EfficientNetLi
         torch.testing.assert_close(mirrored.flip(-1), here, rtol=0, atol=1e-3)
 
 
-def test_levels_tell_the_shapes_of_the_features(pyramid: EfficientNetLite0Pyramid) -> None:
+def test_levels_tell_the_shapes_of_the_features(pyramid: Running) -> None:
     frames = np.zeros((2, 65, 97, 3), np.uint8)
     levels, features = pyramid.levels(65, 97), pyramid.features(frames)
     assert [f.shape for f in features] == [(2, *level.shape) for level in levels]
@@ -135,9 +136,9 @@ def test_levels_tell_the_shapes_of_the_features(pyramid: EfficientNetLite0Pyrami
 
 
 def test_each_stage_of_a_vertex_has_unit_length(
-    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+    pyramid: Running, cat: npt.NDArray[np.uint8]
 ) -> None:
-    for level, grid in zip(LEVELS, pyramid.features(cat[None]), strict=True):
+    for level, grid in zip(ARCHITECTURE.shapes, pyramid.features(cat[None]), strict=True):
         first = 0
         for stage in level.stages:
             part = grid[..., first : first + CHANNELS[stage]].astype(np.float32)
@@ -147,7 +148,7 @@ def test_each_stage_of_a_vertex_has_unit_length(
 
 
 def test_a_frame_alone_has_the_features_it_has_in_a_batch(
-    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+    pyramid: Running, cat: npt.NDArray[np.uint8]
 ) -> None:
     alone = pyramid.features(cat[None])
     batch = pyramid.features(np.stack([cat[::-1], cat, np.zeros_like(cat)]))
@@ -157,14 +158,14 @@ def test_a_frame_alone_has_the_features_it_has_in_a_batch(
 
 
 def test_the_same_frame_has_the_same_features_twice(
-    pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+    pyramid: Running, cat: npt.NDArray[np.uint8]
 ) -> None:
     for once, again in zip(pyramid.features(cat[None]), pyramid.features(cat[None]), strict=True):
         assert np.array_equal(once, again)
 
 
 def test_fast_arithmetic_is_close_to_exact(
-    network: EfficientNetLite0, pyramid: EfficientNetLite0Pyramid, cat: npt.NDArray[np.uint8]
+    network: EfficientNetLite0, pyramid: Running, cat: npt.NDArray[np.uint8]
 ) -> None:
     with torch.inference_mode():
         exact = network.stages(as_input(cat))[4][0]
@@ -198,7 +199,7 @@ def with_one_more(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def misshapen(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {**state, "_fc.bias": torch.zeros(10)}
+    return {**state, "_bn0.bias": torch.zeros(10)}
 
 
 def of_another_network(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -214,7 +215,7 @@ def a_list(state: dict[str, Tensor]) -> list[Tensor]:
 
 
 def without_tensors(state: dict[str, Tensor]) -> dict[str, Any]:
-    return {**state, "_fc.bias": 5}
+    return {**state, "_bn0.bias": 5}
 
 
 @pytest.mark.parametrize(
@@ -222,11 +223,11 @@ def without_tensors(state: dict[str, Tensor]) -> dict[str, Any]:
     [
         (lacking, "_blocks.3._bn1.weight"),
         (with_one_more, "_se_reduce.weight"),
-        (misshapen, "_fc.bias"),
-        (of_another_network, "_blocks.0._bn1.bias"),
+        (misshapen, "_bn0.bias"),
+        (of_another_network, "layer1.0.conv1.weight"),
         (a_bare_tensor, "state dict"),
         (a_list, "state dict"),
-        (without_tensors, "_fc.bias"),
+        (without_tensors, "_bn0.bias"),
     ],
 )
 def test_weights_that_are_not_its_own_are_refused_by_name(
@@ -235,7 +236,7 @@ def test_weights_that_are_not_its_own_are_refused_by_name(
     file = tmp_path / "weights.pth"
     torch.save(change(state()), file)
     with pytest.raises(WeightsError) as caught:
-        EfficientNetLite0Pyramid(file, CPU)
+        Running(ARCHITECTURE, file, CPU)
     assert str(file) in str(caught.value)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -244,15 +245,15 @@ def test_weights_that_are_not_its_own_are_refused_by_name(
 def test_weights_without_step_counters_are_whole(tmp_path: Path) -> None:
     kept = {k: v for k, v in state().items() if not k.endswith("num_batches_tracked")}
     torch.save(kept, tmp_path / "weights.pth")
-    EfficientNetLite0Pyramid(tmp_path / "weights.pth", CPU)
+    Running(ARCHITECTURE, tmp_path / "weights.pth", CPU)
 
 
 def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     file, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
     for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap, 2))):
-        save({"_fc.bias": Trap(sprung)}, file)
+        save({"_bn0.bias": Trap(sprung)}, file)
         with pytest.raises(WeightsError, match=r"weights\.pth: not a readable state dict"):
-            EfficientNetLite0Pyramid(file, CPU)
+            Running(ARCHITECTURE, file, CPU)
         assert not sprung.exists()
 
 
@@ -261,14 +262,14 @@ def test_a_broken_file_is_refused(tmp_path: Path, length: int) -> None:
     file = tmp_path / "weights.pth"
     file.write_bytes(efficientnet_lite0_file().read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"weights\.pth"):
-        EfficientNetLite0Pyramid(file, CPU)
+        Running(ARCHITECTURE, file, CPU)
 
 
 def test_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "garbage.pth").write_bytes(np.random.default_rng(0).bytes(5000))
     for name in ("garbage.pth", "missing.pth"):
         with pytest.raises(WeightsError, match=name):
-            EfficientNetLite0Pyramid(tmp_path / name, CPU)
+            Running(ARCHITECTURE, tmp_path / name, CPU)
 
 
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
@@ -278,5 +279,5 @@ def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
 
 
 def test_the_registry_gives_the_default_backbone() -> None:
-    assert isinstance(load_backbone("efficientnet-lite0", CPU), EfficientNetLite0Pyramid)
+    assert isinstance(load_backbone("efficientnet-lite0", CPU), Running)
     assert len(weights_fingerprint("efficientnet-lite0")) == 64

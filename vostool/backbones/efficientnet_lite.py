@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from vostool.backbones.architecture import Architecture, LevelShape, Staged
+
 
 @dataclass(frozen=True)
 class StageShape:
@@ -72,10 +74,14 @@ class MBConvBlock(nn.Module):
         return projected + x if self.adds else projected
 
 
-class EfficientNetLite0(nn.Module):
-    """The whole network, from RGB in -1..1 to the 1000 classes of ImageNet."""
+class EfficientNetLite0(Staged):
+    """The network, from RGB in -1..1 to its stages and, if asked for, ImageNet's 1000 classes.
 
-    def __init__(self) -> None:
+    Args:
+        classes: whether it has a head.
+    """
+
+    def __init__(self, classes: bool = False) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = _conv(3, STEM_CHANNELS, 3, 2), _batch_norm(STEM_CHANNELS)
         blocks: list[MBConvBlock] = []
@@ -87,8 +93,9 @@ class EfficientNetLite0(nn.Module):
                 inputs = shape.channels
             self._stage_ends.append(len(blocks) - 1)
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head, self._bn1 = _conv(inputs, HEAD_CHANNELS, 1), _batch_norm(HEAD_CHANNELS)
-        self._fc = nn.Linear(HEAD_CHANNELS, CLASSES)
+        if classes:
+            self._conv_head, self._bn1 = _conv(inputs, HEAD_CHANNELS, 1), _batch_norm(HEAD_CHANNELS)
+            self._fc = nn.Linear(HEAD_CHANNELS, CLASSES)
 
     def stages(self, x: Tensor) -> list[Tensor]:
         """What each of the seven stages puts out.
@@ -113,26 +120,41 @@ class EfficientNetLite0(nn.Module):
         logits: Tensor = self._fc(x.mean((2, 3)))
         return logits
 
+    def fold_batch_norms(self) -> None:
+        """Fold each batch norm into the convolution before it: the same map, fewer steps."""
+        pairs: list[tuple[nn.Module, str, str]] = [(self, "_conv_stem", "_bn0")]
+        if hasattr(self, "_conv_head"):
+            pairs.append((self, "_conv_head", "_bn1"))
+        for block in self._blocks:
+            assert isinstance(block, MBConvBlock)
+            if block.expands:
+                pairs.append((block, "_expand_conv", "_bn0"))
+            pairs += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
+        for owner, conv_name, norm_name in pairs:
+            conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
+            setattr(owner, conv_name, torch.nn.utils.fuse_conv_bn_eval(conv, norm))
+            setattr(owner, norm_name, nn.Identity())
 
-def drop_head(network: EfficientNetLite0) -> EfficientNetLite0:
-    """Take away, in place, what names classes: the stages are all that features come from."""
-    for name in HEAD:
-        delattr(network, name)
-    return network
+
+def normalised(frames: Tensor) -> Tensor:
+    """What the network takes: (B, 3, H, W) in -1..1, of frames (B, H, W, 3) in 0..255, RGB."""
+    return (frames.permute(0, 3, 1, 2).float() - 127) / 128
 
 
-def fold_batch_norms(network: EfficientNetLite0) -> EfficientNetLite0:
-    """Fold each batch norm into the convolution before it, in place: the same map, fewer steps."""
-    pairs: list[tuple[nn.Module, str, str]] = [(network, "_conv_stem", "_bn0")]
-    if hasattr(network, "_conv_head"):
-        pairs.append((network, "_conv_head", "_bn1"))
-    for block in network._blocks:
-        assert isinstance(block, MBConvBlock)
-        if block.expands:
-            pairs.append((block, "_expand_conv", "_bn0"))
-        pairs += [(block, "_depthwise_conv", "_bn1"), (block, "_project_conv", "_bn2")]
-    for owner, conv_name, norm_name in pairs:
-        conv, norm = getattr(owner, conv_name), getattr(owner, norm_name)
-        setattr(owner, conv_name, torch.nn.utils.fuse_conv_bn_eval(conv, norm))
-        setattr(owner, norm_name, nn.Identity())
-    return network
+def without_head(name: str) -> str | None:
+    """A published tensor's name, if it belongs to a stage."""
+    return None if name.split(".")[0] in HEAD else name
+
+
+ARCHITECTURE = Architecture(
+    build=EfficientNetLite0,
+    rename=without_head,
+    normalise=normalised,
+    shapes=(
+        LevelShape(4, (1,), 24),
+        LevelShape(8, (2,), 40),
+        LevelShape(16, (3, 4), 80 + 112),
+        LevelShape(32, (5, 6), 192 + 320),
+    ),
+)
+"""Six of the network's stages: why these is in the README, under "Which features"."""

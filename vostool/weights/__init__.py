@@ -83,18 +83,11 @@ def read_facts(file: Path) -> dict[str, str]:
 
 
 def load_weights(network: nn.Module, file: Path) -> None:
-    """Load a file of weights into a network, as 32-bit floats; every tensor must be accounted for.
+    """Give a network the weights of a file, as 32-bit floats; every tensor must be accounted for.
 
     Raises:
         WeightsError: the file is not of safetensors, or not this network's.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from vostool.backbones.state import load_state
 
-    from vostool.backbones.state import accept_state
-
-    try:
-        state = load_file(file)
-    except (OSError, SafetensorError) as problem:
-        raise WeightsError(f"{file}: not a file of weights ({problem})") from problem
-    accept_state(network, {name: tensor.float() for name, tensor in state.items()}, file)
+    load_state(network, file)

@@ -1,0 +1,102 @@
+"""Weights are found where users put them, and where they are missing, what to fetch is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vostool.backbones import (
+    DEFAULT,
+    NETWORKS,
+    find_backbone_weights,
+    weights_fingerprint,
+    weights_folders,
+)
+from vostool.backbones.architecture import Architecture, LevelShape, Staged
+from vostool.backbones.running import Running
+from vostool.errors import WeightsError
+from vostool.weights import fingerprint
+
+RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    chosen, cache = tmp_path / "chosen", tmp_path / "cache"
+    monkeypatch.setenv("VOSTOOL_WEIGHTS", str(chosen))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    for folder in (chosen, cache / "vostool"):
+        folder.mkdir(parents=True)
+    return chosen, cache / "vostool"
+
+
+def test_the_variable_comes_before_the_cache(folders: tuple[Path, Path]) -> None:
+    chosen, cache = folders
+    assert weights_folders() == [chosen, cache]
+    (cache / f"{RESNET}.pth").write_bytes(b"c")
+    assert find_backbone_weights(RESNET) == cache / f"{RESNET}.pth"
+    (chosen / f"{RESNET}.pt").write_bytes(b"v")
+    assert find_backbone_weights(RESNET) == chosen / f"{RESNET}.pt"
+
+
+@pytest.mark.parametrize("name", [RESNET, XCEPTION])
+def test_missing_weights_tell_what_to_fetch_and_where_to_put_it(
+    folders: tuple[Path, Path], name: str
+) -> None:
+    with pytest.raises(WeightsError) as caught:
+        find_backbone_weights(name)
+    for word in (NETWORKS[name].source, str(folders[0] / name), "--weights"):
+        assert word in str(caught.value)
+
+
+def test_a_tensorflow_checkpoint_goes_by_its_prefix(folders: tuple[Path, Path]) -> None:
+    chosen, _ = folders
+    for part in ("index", "data-00000-of-00001"):
+        (chosen / f"{XCEPTION}.ckpt.{part}").write_bytes(part.encode())
+    index = chosen / f"{XCEPTION}.ckpt.index"
+    assert find_backbone_weights(XCEPTION) == index
+    assert find_backbone_weights(XCEPTION, str(chosen / f"{XCEPTION}.ckpt")) == index
+    before = weights_fingerprint(XCEPTION)
+    (chosen / f"{XCEPTION}.ckpt.data-00000-of-00001").write_bytes(b"other")
+    assert weights_fingerprint(XCEPTION) != before, "the data decide, not the index alone"
+
+
+def test_a_given_file_is_taken_or_told(folders: tuple[Path, Path]) -> None:
+    chosen, _ = folders
+    (chosen / "w.pth").write_bytes(b"w")
+    assert find_backbone_weights(DEFAULT, str(chosen / "w.pth")) == chosen / "w.pth"
+    assert weights_fingerprint(DEFAULT, str(chosen / "w.pth")) == fingerprint(chosen / "w.pth")
+    with pytest.raises(WeightsError, match=r"nothing\.pth: no such file"):
+        find_backbone_weights(RESNET, "nothing.pth")
+    assert weights_fingerprint(RESNET, "random") == "random"
+
+
+class Greedy(Staged):
+    """Takes two frames at once and no more."""
+
+    most = 0
+
+    def stages(self, x: torch.Tensor) -> list[torch.Tensor]:
+        if len(x) > 2:
+            raise torch.OutOfMemoryError("too many")
+        Greedy.most = max(Greedy.most, len(x))
+        return [x[:, :, ::8, ::8]]
+
+
+def test_frames_go_together_as_far_as_memory_lets_them() -> None:
+    architecture = Architecture(
+        build=Greedy,
+        rename=lambda name: name,
+        normalise=lambda frames: frames.permute(0, 3, 1, 2).float() + 1,
+        shapes=(LevelShape(8, (0,), 3),),
+    )
+    running = Running(architecture, None, torch.device("cpu"))
+    running._at_once = None  # as on a GPU
+    frames = np.random.default_rng(0).integers(0, 255, (8, 16, 24, 3)).astype(np.uint8)
+    together = running.features(frames)
+    assert Greedy.most == 2
+    for n, frame in enumerate(frames):
+        np.testing.assert_array_equal(running.features(frame[None])[0][0], together[0][n])

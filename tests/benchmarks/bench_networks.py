@@ -1,0 +1,56 @@
+"""The networks, one by one: how fast extract is with each, and what a frame takes on disk.
+
+    python tests/benchmarks/bench_networks.py
+
+Weights are random: they change neither.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from common import clip_480p, table
+
+from vostool import pipeline
+from vostool.backbones import NETWORKS
+from vostool.store import FeatureStore
+
+FEW, MANY = 8, 24
+
+
+def extract(network: str, frames: int) -> tuple[float, int]:
+    """The seconds that it takes, loading included, and the bytes that it leaves."""
+    with clip_480p(frames) as clip, tempfile.TemporaryDirectory() as folder:
+        begun = time.perf_counter()
+        stage = pipeline.extract(clip, FeatureStore(Path(folder), network), weights="random")
+        return time.perf_counter() - begun, stage.bytes
+
+
+def main() -> None:
+    """Print the table."""
+    rows: list[tuple[object, ...]] = []
+    for name, network in NETWORKS.items():
+        extract(name, FEW)  # warms up
+        (few, _), (many, size) = (extract(name, frames) for frames in (FEW, MANY))
+        shapes = network.architecture.shapes
+        rows.append(
+            (
+                f"`{name}`",
+                network.reads,
+                ", ".join(str(shape.stride) for shape in shapes),
+                sum(shape.channels for shape in shapes),
+                f"{(MANY - FEW) / (many - few):.1f}",
+                f"{size / MANY / 1e6:.1f}",
+            )
+        )
+    table(
+        "extract with each network at 480p, once it is loaded",
+        ("network", "reads", "strides", "channels", "frames/s", "MB a frame"),
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

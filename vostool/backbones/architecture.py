@@ -1,0 +1,116 @@
+"""A network as the rest of vostool sees it: stages in, levels of features out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vostool.backbones.state import Rename, load_state
+from vostool.pyramid import Level
+
+
+class Staged(nn.Module):
+    """A network without its classification layer."""
+
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """What is read of it.
+
+        Args:
+            x: (B, 3, H, W), normalised as the network wants it.
+
+        Returns:
+            (B, C, h, w) each; a stage of stride s has h = ceil(H / s) rows.
+        """
+        raise NotImplementedError
+
+    def fold_batch_norms(self) -> None:
+        """Fold each batch norm into the convolution before it: the same map, fewer steps."""
+        for unit in self.modules():
+            norm, conv = (getattr(unit, name, None) for name in ("bn", "conv"))
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
+                unit.conv = torch.nn.utils.fuse_conv_bn_eval(conv, norm)
+                unit.bn = nn.Identity()
+
+
+@dataclass(frozen=True)
+class LevelShape:
+    """One level of a network's features.
+
+    Attributes:
+        stride: the network's pixels from one vertex to the next.
+        stages: the numbers of the stages that it is made of.
+        channels: of them all.
+    """
+
+    stride: int
+    stages: tuple[int, ...]
+    channels: int
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network: how it is built, what it takes and what is read of it.
+
+    Attributes:
+        build: makes it, untrained.
+        rename: from tensors' names in public files to its own.
+        normalise: from frames (B, H, W, 3) in 0..255, RGB, to what it takes, (B, 3, H, W).
+        shapes: the levels, finest first.
+    """
+
+    build: Callable[[], Staged]
+    rename: Rename
+    normalise: Callable[[Tensor], Tensor]
+    shapes: Sequence[LevelShape]
+
+    @property
+    def channels(self) -> int:
+        """How many features a pixel has, over all levels."""
+        return sum(shape.channels for shape in self.shapes)
+
+    def loaded(self, weights: Path | None) -> Staged:
+        """The network, with the weights of a file, or with random ones that are always the same.
+
+        Raises:
+            WeightsError: the file is broken, or another network's.
+        """
+        if weights is not None:
+            network = self.build()
+            load_state(network, weights, self.rename)
+            return network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            network = self.build()
+            for module in network.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        return network
+
+    def levels(self, height: int, width: int) -> tuple[Level, ...]:
+        """The grids of frames of this size, finest first."""
+        return tuple(
+            Level(
+                f"s{shape.stride}",
+                shape.stride,
+                (-(-height // shape.stride), -(-width // shape.stride), shape.channels),
+            )
+            for shape in self.shapes
+        )
+
+    def pyramid(self, stages: Sequence[Tensor]) -> list[Tensor]:
+        """Stages as the levels of features: (B, h, w, C) float32 each, finest first.
+
+        Each stage is L2-normalised per vertex, so that they weigh alike, and so that λ of Eq. 3
+        means the same for every network.
+        """
+        levels = []
+        for shape in self.shapes:
+            grids = [stages[n].permute(0, 2, 3, 1).float() for n in shape.stages]
+            unit = [functional.normalize(grid, dim=-1, eps=1e-6) for grid in grids]
+            levels.append(torch.cat(unit, dim=-1))
+        return levels
