@@ -68,7 +68,7 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
 def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
     finished(vostool("train", "--step", 1, "--videos", root, "--out", "one", *SMALL))
     frames = root / "JPEGImages" / "a"
-    finished(vostool("extract", frames, "--backbone", "one/backbone.safetensors"))
+    finished(vostool("extract", frames, "--weights", "one/backbone.safetensors"))
     finished(vostool("propagate", "a", "--model", "one/rnn.safetensors"))
     other = vostool("propagate", "a")
     assert other.status == 1 and "trained for other features than those of a" in other.errors[0]

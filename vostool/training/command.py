@@ -10,8 +10,13 @@ from typing import Any
 
 import torch
 
-from vostool.backbones import DEFAULT, load_backbone, weights_fingerprint
-from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.backbones import (
+    DEFAULT,
+    find_backbone_weights,
+    find_network,
+    load_backbone,
+    weights_fingerprint,
+)
 from vostool.decoder.network import Decoder
 from vostool.errors import WeightsError
 from vostool.pipeline import Progress, Say
@@ -29,6 +34,8 @@ BACKBONE, RNN, DECODER = (f"{name}{SUFFIX}" for name in ("backbone", "rnn", "dec
 """What a training leaves in its folder: steps 1 and 2 the first two, or the RNN alone where the
 backbone is the default's; the decoder's its own."""
 CURVE = "loss.png"
+DRAWN = ("backbone", "weights", "data", "frames", "size", "seed", "init")
+"""The settings that decide the features of shots."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Training:
 
     Attributes:
         step: ``1``, ``2`` or ``decoder``.
+        backbone: the network; the decoder is the default one's alone.
+        weights: the backbone's first: a file, ``random``, or None to look where they are kept.
         videos, photos: the roots of its data.
         hold_back: every n-th sequence of videos is left out, to choose by; 0 takes all.
         init: the folder of the training to begin from, or None for ImageNet's weights.
@@ -49,6 +58,8 @@ class Training:
     """
 
     step: str
+    backbone: str
+    weights: str | None
     videos: tuple[Path, ...]
     photos: tuple[Path, ...]
     hold_back: int
@@ -86,14 +97,18 @@ class Training:
         settings = self._settings(roots)
         if self.step == "decoder":
             return self._decoder(out, drawing, settings, where, progress)
-        network = ContextNetwork(self.seed).train()
+        network = ContextNetwork(
+            find_network(self.backbone).architecture,
+            find_backbone_weights(self.backbone, self.weights),
+            self.seed,
+        ).train()
         if self.init is not None:
             load_weights(network.rnn, _made(self.init, RNN))
             if not self.fixed_backbone:
                 load_weights(network.backbone, _made(self.init, BACKBONE))
         network.to(where)
         # Features that were kept under other settings are not taken for these.
-        drawn = {name: settings[name] for name in ("data", "frames", "size", "seed", "init")}
+        drawn = {name: settings[name] for name in DRAWN}
         step: Step
         if self.step == "2" or self.fixed_backbone:
             step = FixedBackbone(
@@ -109,7 +124,7 @@ class Training:
             step = Step1(network, drawing, where)
         train(network, step, self.schedule, out, settings, progress)
         written = [out / RNN]
-        reads = weights_fingerprint(DEFAULT)
+        reads = weights_fingerprint(self.backbone, self.weights)
         if not self.fixed_backbone:
             backbone = {n: t for n, t in network.backbone.state_dict().items() if _is_weight(n)}
             write_weights(out / BACKBONE, backbone, {})
@@ -160,6 +175,8 @@ class Training:
             init = {file.name: fingerprint(file) for file in files if file.is_file()}
         return {
             "step": self.step,
+            "backbone": self.backbone,
+            "weights": weights_fingerprint(self.backbone, self.weights),
             "data": _digest(names),
             "init": init,
             "frames": self.frames,
@@ -175,7 +192,7 @@ class Training:
 def new_decoder(seed: int = 0) -> Decoder:
     """An untrained decoder for the default network's features."""
     torch.manual_seed(seed)
-    return Decoder([level.shape[2] for level in pyramid_levels(32, 32)])
+    return Decoder([shape.channels for shape in find_network(DEFAULT).architecture.shapes])
 
 
 def check_folder(out: Path, resume: bool) -> None:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from vostool.adapter import PRESETS, Moments, Samples, sample_round, solve
 from vostool.backbones import Backbone
-from vostool.backbones.efficientnet_pyramid import pyramid_levels
 from vostool.decoder.network import WIDTHS, Decoder
 from vostool.decoder.scores import Scoring
 from vostool.masks import Mask
@@ -58,7 +57,7 @@ def read_shot(images: npt.NDArray[np.uint8], backbone: Backbone, rnn: SpatioTemp
         rnn: that was trained for it.
     """
     size = images.shape[1], images.shape[2]
-    pyramid = Pyramid(size, size, pyramid_levels(*size))
+    pyramid = Pyramid(size, size, backbone.levels(*size))
     features = backbone.features(images)
     levels = [torch.from_numpy(level).to(rnn.U.device) for level in features]
     context = rnn(on_one_grid(levels, pyramid))[0].half().cpu().numpy()

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from vostool.backbones import Backbone
-from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.backbones.architecture import Architecture
 from vostool.decoder.network import Decoder
 from vostool.errors import ClipError
 from vostool.pipeline import Progress
@@ -88,7 +88,7 @@ class Step1:
         images = torch.from_numpy(shot.images).to(self._device)
         levels = self._network.levels(images)
         context = self._network.context(levels, (shot.masks.shape[1], shot.masks.shape[2]))
-        return shot_loss(context, labels_of_vertices(shot), rng)
+        return shot_loss(context, labels_of_vertices(shot, self._network.architecture), rng)
 
 
 class FixedBackbone:
@@ -135,7 +135,7 @@ class FixedBackbone:
             levels = self._network.levels(torch.from_numpy(shot.images).to(self._device))
             content = {
                 **{f"level{n}": level.half().cpu() for n, level in enumerate(levels)},
-                "labels": torch.from_numpy(labels_of_vertices(shot)),
+                "labels": torch.from_numpy(labels_of_vertices(shot, self._network.architecture)),
                 "size": torch.tensor(shot.masks.shape[1:]),
             }
             aside = file.with_suffix(".aside")
@@ -148,7 +148,7 @@ class FixedBackbone:
         rng = self._drawing.rng(iteration)
         file = self._file(int(rng.integers(0, self._shots)))
         content: dict[str, Tensor] = torch.load(file, weights_only=True)
-        count = len(pyramid_levels(*self._drawing.size))
+        count = len(self._network.architecture.shapes)
         levels = [content[f"level{n}"].to(self._device).float() for n in range(count)]
         height, width = content["size"].tolist()
         context = self._network.context(levels, (height, width))
@@ -215,10 +215,10 @@ def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1)).mean()
 
 
-def labels_of_vertices(shot: Shot) -> npt.NDArray[np.uint8]:
+def labels_of_vertices(shot: Shot, architecture: Architecture) -> npt.NDArray[np.uint8]:
     """(T, h, w): the label of the pixel on which each vertex of the pyramid's grid is centred."""
     size = shot.masks.shape[1], shot.masks.shape[2]
-    stride = Pyramid(size, size, pyramid_levels(*size)).grid.stride
+    stride = Pyramid(size, size, architecture.levels(*size)).grid.stride
     return np.ascontiguousarray(shot.masks[:, ::stride, ::stride])
 
 
