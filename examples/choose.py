@@ -57,7 +57,7 @@ def main(
     from dataclasses import replace
 
     from vostool.davis.evaluation import evaluate
-    from vostool.davis.method import Method
+    from vostool.davis.method import Method, Model
     from vostool.davis.results import reports, summary_of
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
@@ -74,7 +74,7 @@ def main(
             PRESETS["default"],
             ridge=ridge, outline=outline, decoder=decoder == "yes", features=read,
         )  # fmt: skip
-        method = Method(store, preset, model=model)
+        method = Method(store, preset, (Model(rnn=model),))
         with TemporaryDirectory() as out:
             evaluation = evaluate(
                 sequences, method, Protocol(), Path(out),

@@ -155,6 +155,7 @@ def test_adapter_of_another_clip_goes_on_nowhere(
     adapted: Vostool, square_scribbles: Path, square_clip: Path, tmp_path: Path
 ) -> None:
     assert adapted("extract", square_clip, "--name", "low", "--height", "48").status == 0
+    assert adapted("propagate", "low").status == 0
     words = ("adapt", "low", "--scribbles", square_scribbles, "--from", "a.h5", "--out", "b.h5")
     one_line(adapted(*words), "network height 480 is now 48")
     assert not (tmp_path / "b.h5").exists()

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import DAVIS, EXAMPLES, Vostool
+from vostool.backbones import DEFAULT
 from vostool.clips import open_clip
 from vostool.davis.metrics import jaccard
 from vostool.masks import mask_file, read_mask
@@ -80,15 +81,14 @@ def test_verify_names_the_damaged_chunk(
     vostool("extract", square_clip)
     vostool("propagate", "square")
     vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
-    assert vostool("store", "verify").out == "square backbone whole\nsquare context whole\n"
-    chunk = tmp_path / "store" / "square.zarr" / "backbone" / "s16" / "c.1.0.0.0"
+    backbone, context = (f"square {DEFAULT} {stage}" for stage in ("backbone", "context"))
+    assert vostool("store", "verify").out == f"{backbone} whole\n{context} whole\n"
+    chunk = tmp_path / "store" / "square.zarr" / DEFAULT / "backbone" / "s16" / "c.1.0.0.0"
     damaged = bytearray(chunk.read_bytes())
     damaged[100] ^= 4
     chunk.write_bytes(damaged)
     verified = vostool("store", "verify")
-    assert (
-        verified.status == 1 and verified.out == "square backbone damaged\nsquare context whole\n"
-    )
+    assert verified.status == 1 and verified.out == f"{backbone} damaged\n{context} whole\n"
     assert str(Path("s16") / "c.1.0.0.0") in verified.err
     rendered = vostool("render", "square", "--adapter", "a.h5", "--out", "m")
     assert rendered.status == 1 and len(rendered.errors) == 1

@@ -18,6 +18,7 @@ from filelock import FileLock
 from tests.conftest import DAVIS, Done, Vostool
 from tests.davis.roots import FRAMES, folders, make_root
 from vostool.adapter import PRESETS
+from vostool.backbones import DEFAULT
 from vostool.davis import compat
 from vostool.davis.method import Method
 from vostool.davis.root import read_root
@@ -94,7 +95,7 @@ def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Pa
     assert set(summary["sequences"]["one"]) >= {"warm", "cold", "rounds", "frames"}
 
     assert summary["versions"]["davisinteractive"] == "1.0.4"
-    made_from = summary["stamps"]["two"]["backbone"]["made_from"]
+    made_from = summary["stamps"]["two"]["efficientnet-lite0"]["backbone"]["made_from"]
     assert made_from["backbone"] == "efficientnet-lite0" and made_from["weights"]
     assert summary["settings"]["outline"] == 0.0
 
@@ -219,7 +220,19 @@ def test_cold_counts_the_context_too(tmp_path: Path, root: Path) -> None:
     store = FeatureStore(method.store)
     seconds = [store.stage("one", stage).seconds for stage in ("backbone", "context")]
     assert None not in seconds and heavy.seconds == sum(s for s in seconds if s)
-    assert list(heavy.stamps) == ["backbone", "context"]
+    assert list(heavy.stamps["efficientnet-lite0"]) == ["backbone", "context"]
+
+
+def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) -> None:
+    linear = ("--preset", "paper", "--features", "backbone", "--sequences", "one", "--rounds", 2)
+    both = ("--backbone", DEFAULT, "--backbone", "deeplabv3plus-xception65", "--random-weights")
+    done = evaluate(*linear, *both)
+    assert done.status == 0, done.err
+    summary = read(tmp_path / "out")
+    assert list(summary["stamps"]["one"]) == [DEFAULT, "deeplabv3plus-xception65"]
+    assert len(summary["rounds"]) == 2 and summary["rounds"][1]["j"] > 0.2
+    done = evaluate(*linear, "--backbone", DEFAULT, "--weights", "a", "--weights", "b")
+    assert done.status == 2 and "--weights once for each --backbone" in done.err
 
 
 @pytest.mark.shared

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from vostool.backbones import DEFAULT, weights_fingerprint
-from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.decoder.labelling import FRAMES_AT_ONCE, Decoding, reads
 from vostool.pipeline.labelling import ArgMax
 from vostool.pyramid import Pyramid
 
 SIZE = (96, 128)
-PYRAMID = Pyramid(SIZE, SIZE, pyramid_levels(*SIZE))
+PYRAMID = Pyramid(SIZE, SIZE, ARCHITECTURE.levels(*SIZE))
 CPU = torch.device("cpu")
 
 

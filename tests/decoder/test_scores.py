@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vostool.backbones.efficientnet_pyramid import pyramid_levels
+from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.decoder.scores import Scoring, against_all_else
 from vostool.pyramid import Pyramid
 
 SIZE = (70, 101)
-PYRAMID = Pyramid(SIZE, SIZE, pyramid_levels(*SIZE))
+PYRAMID = Pyramid(SIZE, SIZE, ARCHITECTURE.levels(*SIZE))
 
 
 def test_scores_are_those_of_the_readable_way() -> None:

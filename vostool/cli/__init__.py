@@ -17,6 +17,7 @@ from vostool.errors import VostoolError
 _COMMANDS = {
     "extract": "Run the backbone over clips and keep their features.",
     "propagate": "Add spatio-temporal context to stored features (Eq. 2).",
+    "weights": "List the networks, and where their weights are looked for.",
     "train": "Train the networks: the paper's two steps, and the decoder.",
     "adapt": "Fit the classifier of a clip's objects to scribbles (Eq. 3).",
     "render": "Write the masks of every frame, and a video to look at.",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     features_option,
     json_option,
@@ -45,9 +46,17 @@ Examples:
     help="Go on from an earlier round's adapter.",
 )
 @click.option(
+    "--shown",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The masks that these strokes correct, as rendered, if they are not the earlier adapter's "
+    "alone: those of several models.",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="NEW.h5", help="The adapter."
 )
 @store_option
+@backbone_option
 @features_option
 @preset_option
 @seed_option
@@ -57,8 +66,10 @@ def command(
     name: str,
     files: tuple[Path, ...],
     earlier_file: Path | None,
+    shown: Path | None,
     out: Path,
     store_root: Path,
+    backbone: str,
     features: str | None,
     preset: str,
     seed: int,
@@ -73,6 +84,7 @@ def command(
     one_blas_thread()
     from vostool import pipeline
     from vostool.adapter import PRESETS, read_adapter, write_adapter
+    from vostool.masks import mask_file, read_mask
     from vostool.scribbles import read_scribbles
     from vostool.store import FeatureStore
 
@@ -80,11 +92,16 @@ def command(
     earlier = None if earlier_file is None else read_adapter(earlier_file)
     adapter = pipeline.adapt(
         name,
-        FeatureStore(store_root),
+        FeatureStore(store_root, backbone),
         rounds,
         preset=PRESETS[preset],
         features=features if earlier is None else None,
         earlier=earlier,
+        shown=(
+            None
+            if shown is None
+            else {f: read_mask(mask_file(shown, f)) for f in rounds[0].annotated_frames}
+        ),
         seed=seed,
         device=device,
     )

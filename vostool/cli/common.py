@@ -77,8 +77,31 @@ backbone_option = click.option(
     "--backbone",
     default="efficientnet-lite0",
     show_default=True,
-    metavar="NAME|FILE",
-    help="The network, or the weights of one that vostool train left.",
+    metavar="NAME",
+    help="The network; vostool weights lists them.",
+)
+
+
+def _weights(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        if ctx.params.get("weights"):
+            raise click.UsageError("give --weights or --random-weights, not both")
+        ctx.params["weights"] = "random"
+
+
+weights_option = click.option(
+    "--weights",
+    metavar="FILE",
+    is_eager=True,
+    help="The network's weights: a public file, or what vostool train left.  "
+    "[default: looked for; see vostool weights]",
+)
+random_weights_option = click.option(
+    "--random-weights",
+    is_flag=True,
+    callback=_weights,
+    expose_value=False,
+    help="For tests and benchmarks: weights that nobody trained.",
 )
 
 

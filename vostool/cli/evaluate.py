@@ -11,11 +11,9 @@ from typing import Any
 import click
 
 from vostool.cli.common import (
-    backbone_option,
     device_option,
     features_option,
     json_option,
-    model_option,
     one_blas_thread,
     preset_option,
     print_table,
@@ -64,9 +62,36 @@ Examples:
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The results."
 )
 @store_option
-@backbone_option
+@click.option(
+    "--backbone",
+    "backbones",
+    multiple=True,
+    default=["efficientnet-lite0"],
+    show_default=True,
+    metavar="NAME",
+    help="The network. Given again, the models' scores are averaged.",
+)
+@click.option(
+    "--weights",
+    "weights",
+    multiple=True,
+    metavar="FILE",
+    help="Of each --backbone, in order: a public file, or what vostool train left.  "
+    "[default: looked for; see vostool weights]",
+)
+@click.option(
+    "--random-weights", is_flag=True, help="For tests and benchmarks: weights nobody trained."
+)
 @features_option
-@model_option
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=["rnn"],
+    show_default=True,
+    metavar="NAME|FILE",
+    help="The RNN's weights, for each --backbone in order: shipped, or of vostool train.",
+)
 @device_option
 @preset_option
 @seed_option
@@ -80,9 +105,11 @@ def command(
     official_metrics: bool,
     out: Path,
     store_root: Path,
-    backbone: str,
+    backbones: tuple[str, ...],
+    weights: tuple[str, ...],
+    random_weights: bool,
     features: str | None,
-    model: str,
+    models: tuple[str, ...],
     device: str,
     preset: str,
     seed: int,
@@ -103,7 +130,7 @@ def command(
     one_blas_thread()
     from vostool.adapter import PRESETS
     from vostool.davis.evaluation import evaluate
-    from vostool.davis.method import Method
+    from vostool.davis.method import Method, Model
     from vostool.davis.results import write_results
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
@@ -111,11 +138,20 @@ def command(
     chosen = PRESETS[preset]
     if features is not None:
         chosen = replace(chosen, features=features)
+    if random_weights:
+        weights = ("random",) * len(backbones)
+    for option, values in (("--weights", weights), ("--model", models)):
+        if len(values) not in (len(backbones), 0 if option == "--weights" else 1):
+            raise click.UsageError(f"give {option} once for each --backbone, in the same order")
+    measured = tuple(
+        Model(backbone, weights[n] if weights else None, models[n if len(models) > 1 else 0])
+        for n, backbone in enumerate(backbones)
+    )
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
         read_root(davis_root, subset=subset, names=names, say=say),
-        Method(store_root, chosen, backbone, model, seed, device),
+        Method(store_root, chosen, measured, seed, device),
         Protocol(rounds, official_metrics=official_metrics),
         out,
         jobs=jobs,

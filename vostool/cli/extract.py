@@ -14,9 +14,11 @@ from vostool.cli.common import (
     frames_option,
     json_option,
     progress_bar,
+    random_weights_option,
     report,
     say,
     store_option,
+    weights_option,
 )
 
 EPILOG = """\b
@@ -32,6 +34,8 @@ Examples:
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @store_option
 @backbone_option
+@weights_option
+@random_weights_option
 @click.option("--name", help="The clip's name in the store; by default the file's or folder's.")
 @frames_option
 @click.option(
@@ -53,6 +57,7 @@ def command(
     clips: tuple[str, ...],
     store_root: Path,
     backbone: str,
+    weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
     davis_root: Path | None,
@@ -93,8 +98,8 @@ def command(
         with progress_bar(f"extract {clip.name}") as progress:
             stage = pipeline.extract(
                 clip,
-                FeatureStore(store_root),
-                backbone=backbone,
+                FeatureStore(store_root, backbone),
+                weights=weights,
                 device=device,
                 network_height=network_height,
                 progress=progress,

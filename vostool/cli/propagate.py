@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     expand,
     for_each,
@@ -29,11 +30,12 @@ Examples:
 @click.command("propagate", epilog=EPILOG)
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @store_option
+@backbone_option
 @model_option
 @device_option
 @json_option
 def command(
-    names: tuple[str, ...], store_root: Path, model: str, device: str, as_json: bool
+    names: tuple[str, ...], store_root: Path, backbone: str, model: str, device: str, as_json: bool
 ) -> None:
     """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
 
@@ -47,7 +49,7 @@ def command(
         with progress_bar(f"propagate {name}") as progress:
             stage = pipeline.propagate(
                 name,
-                FeatureStore(store_root),
+                FeatureStore(store_root, backbone),
                 model=model,
                 device=device,
                 progress=progress,

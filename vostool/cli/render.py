@@ -19,6 +19,7 @@ EPILOG = """\b
 Examples:
   vostool render bikes --adapter bikes.h5 --out masks
   vostool render bikes --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool render bikes --adapter resnet.h5 --adapter xception.h5 --out masks
 """
 
 out_option = click.option(
@@ -41,11 +42,13 @@ overlay_option = click.option(
 @click.argument("name")
 @click.option(
     "--adapter",
-    "adapter_file",
+    "adapter_files",
     type=click.Path(path_type=Path),
     required=True,
+    multiple=True,
     metavar="FILE.h5",
-    help="What vostool adapt wrote.",
+    help="What vostool adapt wrote. Given again, for another network's features of the same clip, "
+    "the models' scores are averaged.",
 )
 @out_option
 @overlay_option
@@ -54,7 +57,7 @@ overlay_option = click.option(
 @json_option
 def command(
     name: str,
-    adapter_file: Path,
+    adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
     store_root: Path,
@@ -70,10 +73,10 @@ def command(
     from vostool.adapter import read_adapter
     from vostool.store import FeatureStore
 
-    adapter = read_adapter(adapter_file)
+    adapters = [read_adapter(file) for file in adapter_files]
     with progress_bar(f"render {name}") as progress:
         frames = pipeline.render(
-            adapter,
+            adapters,
             FeatureStore(store_root),
             out,
             name=name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,14 +10,18 @@ import click
 from vostool.cli.common import (
     backbone_option,
     device_option,
+    features_option,
     frames_option,
     json_option,
+    model_option,
     preset_option,
     progress_bar,
+    random_weights_option,
     report,
     say,
     seed_option,
     store_option,
+    weights_option,
 )
 from vostool.cli.render import out_option, overlay_option
 
@@ -43,6 +48,10 @@ Example:
 @frames_option
 @store_option
 @backbone_option
+@weights_option
+@random_weights_option
+@features_option
+@model_option
 @device_option
 @preset_option
 @seed_option
@@ -55,6 +64,9 @@ def command(
     frames: tuple[int, int | None],
     store_root: Path,
     backbone: str,
+    weights: str | None,
+    features: str | None,
+    model: str,
     device: str,
     preset: str,
     seed: int,
@@ -75,15 +87,18 @@ def command(
     opened = open_clip(clip, frames=frames)
     for scribbles in rounds:
         scribbles.check_against(opened.expected_frames, opened.size)
-    store = FeatureStore(store_root)
+    store = FeatureStore(store_root, backbone)
     chosen = PRESETS[preset]
+    if features is not None:
+        chosen = replace(chosen, features=features)
+    pipeline.check_models(chosen, backbone, weights, model)
     with progress_bar(f"extract {opened.name}") as progress:
-        pipeline.extract(
-            opened, store, backbone=backbone, device=device, progress=progress, say=say
-        )
+        pipeline.extract(opened, store, weights=weights, device=device, progress=progress, say=say)
     if "context" in READS[chosen.features]:
         with progress_bar(f"propagate {opened.name}") as progress:
-            pipeline.propagate(opened.name, store, device=device, progress=progress, say=say)
+            pipeline.propagate(
+                opened.name, store, model=model, device=device, progress=progress, say=say
+            )
     adapter = pipeline.adapt(opened.name, store, rounds, preset=chosen, seed=seed, device=device)
     with progress_bar(f"render {opened.name}") as progress:
         count = pipeline.render(

@@ -9,12 +9,15 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    backbone_option,
     device_option,
     json_option,
     one_blas_thread,
     progress_bar,
+    random_weights_option,
     report,
     say,
+    weights_option,
 )
 
 EPILOG = """\b
@@ -42,6 +45,9 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     help="1: backbone and spatial RNN together. 2: the whole RNN, on a fixed backbone. "
     "decoder: the network that makes masks of the classifier's scores.",
 )
+@backbone_option
+@weights_option
+@random_weights_option
 @click.option(
     "--videos",
     multiple=True,
@@ -71,7 +77,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 @click.option(
     "--fixed-backbone",
     is_flag=True,
-    help="Steps 1 and 2 for the default backbone, as it is: step 1 too trains the RNN alone.",
+    help="Steps 1 and 2 for the backbone as it is: step 1 too trains the RNN alone.",
 )
 @click.option(
     "--model",
@@ -114,6 +120,8 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 @json_option
 def command(
     step: str,
+    backbone: str,
+    weights: str | None,
     videos: tuple[Path, ...],
     photos: tuple[Path, ...],
     hold_back: int,
@@ -139,13 +147,16 @@ def command(
     one_blas_thread()
     if importlib.util.find_spec("matplotlib") is None:  # for the curve, in the end
         raise click.ClickException("matplotlib is missing; install it with: pip install matplotlib")
+    from vostool.backbones import DEFAULT
     from vostool.training.command import Training, check_folder
     from vostool.training.trainer import Schedule
 
+    if step == "decoder" and backbone != DEFAULT:
+        raise click.UsageError(f"the decoder reads {DEFAULT} alone; leave --backbone out")
     check_folder(out, resume)
     training = Training(
-        step, videos, photos, hold_back, init, fixed_backbone, model, frames, size,
-        shots, seed,
+        step, backbone, weights, videos, photos, hold_back, init, fixed_backbone, model,
+        frames, size, shots, seed,
         Schedule(iterations, learning_rate),
     )  # fmt: skip
     losses: list[float] = []

@@ -145,7 +145,7 @@ def settings(
 ) -> dict[str, Any]:
     """What decides the scores, apart from the features."""
     measured = asdict(method)
-    for name in ("store", "device", "backbone", "model"):  # stamps tell of the last two
+    for name in ("store", "device", "models"):  # stamps tell of the models
         del measured[name]
     return {
         "vostool": __version__,

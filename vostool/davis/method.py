@@ -10,6 +10,7 @@ import numpy as np
 
 from vostool import pipeline
 from vostool.adapter import PRESETS, Adapter, Preset
+from vostool.backbones import DEFAULT
 from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
@@ -24,32 +25,45 @@ class Heavy:
 
     Attributes:
         seconds: from frames to stored features, by the run that made them.
-        key: of the features that the classifier reads.
-        stamps: what each stage was made from and by, by the stage's name.
+        key: of the features that the classifiers read.
+        stamps: what each stage was made from and by, by the network's and the stage's name.
     """
 
     seconds: float
     key: str
-    stamps: dict[str, dict[str, Any]]
+    stamps: dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One whole model: a backbone and, where the preset reads context, an RNN.
+
+    Attributes:
+        backbone: the network.
+        weights: its weights: a file, ``random``, or None to look where they are kept.
+        rnn: the RNN's weights, by the name of shipped ones or a file.
+    """
+
+    backbone: str = DEFAULT
+    weights: str | None = None
+    rnn: str = "rnn"
 
 
 @dataclass(frozen=True)
 class Method:
-    """Backbone, perhaps the RNN, the ridge classifier and perhaps the decoder: one preset.
+    """One model or several whose scores are averaged, under one preset.
 
     Attributes:
         store: where features are kept.
         preset: how the adapter samples and fits, what it reads, and what its scores become.
-        backbone: the network's name, or its weights.
-        model: the RNN's weights, where the preset reads context.
+        models: what is measured.
         seed: of the random choice of background.
         device: where networks run.
     """
 
     store: Path
     preset: Preset = PRESETS["default"]
-    backbone: str = "efficientnet-lite0"
-    model: str = "rnn"
+    models: tuple[Model, ...] = (Model(),)
     seed: int = 0
     device: str = "auto"
 
@@ -59,33 +73,36 @@ class Method:
         Raises:
             VostoolError: a frame cannot be read, weights are missing, the store is not writable.
         """
-        store = FeatureStore(self.store)
-        stages = [
-            pipeline.extract(
-                clip,
-                store,
-                backbone=self.backbone,
-                device=self.device,
-                progress=progress,
-                say=say,
-            )
-        ]
-        if "context" in READS[self.preset.features]:
-            stages.append(
-                pipeline.propagate(
-                    clip.name,
+        seconds, keys = 0.0, []
+        stamps: dict[str, dict[str, dict[str, Any]]] = {}
+        for model in self.models:
+            pipeline.check_models(self.preset, model.backbone, model.weights, model.rnn)
+        for model, store in zip(self.models, self._stores, strict=True):
+            stages = [
+                pipeline.extract(
+                    clip,
                     store,
-                    model=self.model,
+                    weights=model.weights,
                     device=self.device,
                     progress=progress,
                     say=say,
                 )
-            )
-        return Heavy(
-            seconds=sum(stage.seconds or 0.0 for stage in stages),
-            key=store.features(clip.name, self.preset.features).stamp.key,
-            stamps={stage.name: stage.stamp.as_dict() for stage in stages},
-        )
+            ]
+            if "context" in READS[self.preset.features]:
+                stages.append(
+                    pipeline.propagate(
+                        clip.name,
+                        store,
+                        model=model.rnn,
+                        device=self.device,
+                        progress=progress,
+                        say=say,
+                    )
+                )
+            seconds += sum(stage.seconds or 0.0 for stage in stages)
+            keys.append(store.features(clip.name, self.preset.features).stamp.key)
+            stamps[model.backbone] = {stage.name: stage.stamp.as_dict() for stage in stages}
+        return Heavy(seconds, "+".join(keys), stamps)
 
     def begin(self, name: str) -> Segment:
         """A user's session on one clip, new to it.
@@ -93,29 +110,42 @@ class Method:
         Args:
             name: the clip, whose features are stored.
         """
-        store = FeatureStore(self.store)
-        adapter: Adapter | None = None
+        adapters: list[Adapter] = []
         masks: LabelMaps | None = None
 
         def segment(scribbles: Scribbles) -> LabelMaps:
-            nonlocal adapter, masks
-            stage = store.features(name, self.preset.features)
+            nonlocal adapters, masks
+            stages = [store.features(name, self.preset.features) for store in self._stores]
             if masks is None:
-                masks = np.zeros((stage.frames, *stage.facts.size), np.uint8)
+                masks = np.zeros((stages[0].frames, *stages[0].facts.size), np.uint8)
             if not scribbles.annotated_frames:
                 return masks  # the robot found nothing worth a stroke
-            adapter = pipeline.adapt(
-                name,
-                store,
-                [scribbles],
-                preset=self.preset,
-                earlier=adapter,
-                seed=self.seed,
-                device=self.device,
+            shown = dict(enumerate(masks)) if adapters else None
+            every_earlier: list[Adapter | None] = [*adapters] or [None] * len(stages)
+            adapters = [
+                pipeline.adapt(
+                    name,
+                    store,
+                    [scribbles],
+                    preset=self.preset,
+                    earlier=earlier,
+                    shown=shown,
+                    seed=self.seed,
+                    device=self.device,
+                )
+                for store, earlier in zip(self._stores, every_earlier, strict=True)
+            ]
+            fitted = list(zip(adapters, stages, strict=True))
+            predicted = (
+                pipeline.predict(*fitted[0], device=self.device)
+                if len(fitted) == 1
+                else pipeline.predict_together(fitted, device=self.device)
             )
-            masks = np.stack(
-                [mask for _, mask in pipeline.predict(adapter, stage, device=self.device)]
-            )
+            masks = np.stack([mask for _, mask in predicted])
             return masks
 
         return segment
+
+    @property
+    def _stores(self) -> list[FeatureStore]:
+        return [FeatureStore(self.store, model.backbone) for model in self.models]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from vostool.decoder.network import WIDTHS, Decoder
 from vostool.decoder.scores import Scoring
@@ -53,21 +55,32 @@ class Decoding:
         self._ids = torch.tensor(object_ids[1:], dtype=torch.uint8, device=device)
 
     @torch.inference_mode()
+    def scores(self, features: Features) -> npt.NDArray[np.float32]:
+        """Logits (T, K, H, W) of some frames, (T, h, w, C) a level, at the clip's resolution."""
+        return np.concatenate(
+            [np.stack([m.cpu().numpy() for m in logits], 1) for logits in self._maps(features)]
+        )
+
+    @torch.inference_mode()
     def masks(self, features: Features) -> npt.NDArray[np.uint8]:
         """Masks (T, H, W) of some frames, (T, h, w, C) a level, at the clip's resolution."""
-        tensors = [torch.from_numpy(level).to(self._device) for level in features]
-        parts = zip(*(torch.split(level, FRAMES_AT_ONCE) for level in tensors), strict=True)
-        return np.concatenate([self._some(list(part)) for part in parts])
+        return np.concatenate([self._best_of(logits) for logits in self._maps(features)])
 
-    def _some(self, levels: list[torch.Tensor]) -> npt.NDArray[np.uint8]:
-        levels = [level.float() for level in levels]
-        scores = self._scoring(levels)
-        read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in levels[: len(WIDTHS)]]
-        logits = self._decoder(read, scores.to(self._dtype)).float()
+    def _maps(self, features: Features) -> Iterator[list[Tensor]]:
+        """Some frames' logits (T, H, W) of each object, at the clip's resolution."""
+        tensors = [torch.from_numpy(level).to(self._device) for level in features]
+        for part in zip(*(torch.split(level, FRAMES_AT_ONCE) for level in tensors), strict=True):
+            levels = [level.float() for level in part]
+            scores = self._scoring(levels)
+            backbone = levels[: len(WIDTHS)]
+            read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in backbone]
+            logits = self._decoder(read, scores.to(self._dtype)).float()
+            yield [self._rows @ (one @ self._columns) for one in logits.unbind(dim=1)]
+
+    def _best_of(self, logits: list[Tensor]) -> npt.NDArray[np.uint8]:
         masks = torch.zeros(1, dtype=torch.uint8, device=self._device)
         best = torch.zeros(1, device=self._device)  # background's logit
-        for object_id, logit in zip(self._ids, logits.unbind(dim=1), strict=True):
-            logit = self._rows @ (logit @ self._columns)
+        for object_id, logit in zip(self._ids, logits, strict=True):
             masks = torch.where(logit > best, object_id, masks)
             best = torch.maximum(best, logit)
         labels: npt.NDArray[np.uint8] = masks.cpu().numpy()
