@@ -233,6 +233,11 @@ def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) ->
     assert len(summary["rounds"]) == 2 and summary["rounds"][1]["j"] > 0.2
     done = evaluate(*linear, "--backbone", DEFAULT, "--weights", "a", "--weights", "b")
     assert done.status == 2 and "--weights once for each --backbone" in done.err
+    for wrong in (
+        ("--backbone", DEFAULT, "--backbone", DEFAULT),
+        ("--weights", "a", "--random-weights"),
+    ):
+        assert evaluate(*linear, *wrong).status == 2
 
 
 @pytest.mark.shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from vostool.backbones.state import Rename, load_state
 from vostool.pyramid import Level
 
 
-class Staged(nn.Module):
+class Staged(nn.Module, ABC):
     """A network without its classification layer."""
 
+    @abstractmethod
     def stages(self, x: Tensor) -> list[Tensor]:
         """What is read of it.
 
@@ -26,7 +28,6 @@ class Staged(nn.Module):
         Returns:
             (B, C, h, w) each; a stage of stride s has h = ceil(H / s) rows.
         """
-        raise NotImplementedError
 
     def fold_batch_norms(self) -> None:
         """Fold each batch norm into the convolution before it: the same map, fewer steps."""

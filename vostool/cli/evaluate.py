@@ -138,6 +138,10 @@ def command(
     chosen = PRESETS[preset]
     if features is not None:
         chosen = replace(chosen, features=features)
+    if len(set(backbones)) < len(backbones):
+        raise click.UsageError("each --backbone once: the store keeps one set of features of each")
+    if random_weights and weights:
+        raise click.UsageError("give --weights or --random-weights, not both")
     if random_weights:
         weights = ("random",) * len(backbones)
     for option, values in (("--weights", weights), ("--model", models)):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from vostool.backbones import DEFAULT
 from vostool.errors import StoreError
 from vostool.pyramid import Pyramid
 from vostool.store.stage import ClipFacts, Features, Stage, open_stage
@@ -70,9 +71,10 @@ class Both:
 
     def __init__(self, backbone: Stage, context: Stage) -> None:
         if context.stamp.made_from.get("features") != backbone.stamp.key:
+            option = "" if backbone.network == DEFAULT else f" --backbone {backbone.network}"
             raise StoreError(
                 f"{backbone.clip_name}: its context was made from other backbone features; "
-                f"make it again with: vostool propagate {backbone.clip_name}"
+                f"make it again with: vostool propagate {backbone.clip_name}{option}"
             )
         self._stages = backbone, context
         self.network, self.clip_name = backbone.network, backbone.clip_name

@@ -147,9 +147,11 @@ class Training:
         if self.init is not None:
             load_weights(decoder, _made(self.init, DECODER))
         rnn = load_rnn(find_weights(self.model))
-        step = DecoderStep(decoder, load_backbone(DEFAULT, device), rnn, drawing, device)
+        step = DecoderStep(
+            decoder, load_backbone(DEFAULT, device, self.weights), rnn, drawing, device
+        )
         train(decoder, step, self.schedule, out, settings, progress)
-        reads = {READS: weights_fingerprint(DEFAULT)}
+        reads = {READS: weights_fingerprint(DEFAULT, self.weights)}
         write_weights(out / DECODER, decoder.state_dict(), reads)
         draw_losses(out / LOG, out / CURVE)
         return [out / DECODER]
