@@ -162,6 +162,22 @@ class Pyramid:
         """The matrices that bring the finest level's rows and columns to the clip's pixels."""
         return self._to_pixels(self.levels[0])
 
+    def nearest(
+        self, level: Level, xy: npt.NDArray[np.int_]
+    ) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+        """The rows and columns of the vertices nearest to pixels of the clip.
+
+        Args:
+            level: whose vertices.
+            xy: (n, 2), x and y.
+        """
+        rows, columns = (
+            np.rint(self._positions(level, axis, xy[:, 1 - axis])).astype(np.int_)
+            for axis in (0, 1)
+        )
+        height, width, _ = level.shape
+        return np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
+
     def _to_pixels(self, level: Level) -> tuple[FloatArray, FloatArray]:
         rows, columns = (
             _interpolation(self._positions(level, axis, np.arange(length)), level.shape[axis])

@@ -26,6 +26,7 @@ Examples:
   vostool train --step 1 --videos DAVIS --init photos --out step1
   vostool train --step 2 --videos DAVIS --init step1 --out step2
   vostool train --step decoder --photos DUTS --videos DAVIS --size 320x544 --out decoder
+  vostool train --step refine --photos DUTS --size 256x320 --out refine
 """
 
 
@@ -40,10 +41,11 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
 @click.command("train", epilog=EPILOG)
 @click.option(
     "--step",
-    type=click.Choice(["1", "2", "decoder"]),
+    type=click.Choice(["1", "2", "decoder", "refine"]),
     required=True,
     help="1: backbone and spatial RNN together. 2: the whole RNN, on a fixed backbone. "
-    "decoder: the network that makes masks of the classifier's scores.",
+    "decoder: the network that makes masks of the classifier's scores. "
+    "refine: the network by which masks travel from frame to frame.",
 )
 @backbone_option
 @weights_option
@@ -84,7 +86,7 @@ def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, 
     default="rnn",
     show_default=True,
     metavar="NAME|FILE",
-    help="For the decoder: the RNN whose context the classifier reads, shipped or trained.",
+    help="For decoder and refine: the RNN whose context the classifier reads, shipped or trained.",
 )
 @click.option(
     "--iterations",
@@ -139,7 +141,7 @@ def command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Train the networks: the paper's two steps (§2.4.1, Eq. 4), and the decoder.
+    """Train the networks: the paper's two steps (§2.4.1, Eq. 4), the decoder, and refine.
 
     An interrupted training goes on with the same command and --resume, to the same result. The
     weights are files for propagate --model, or for the next training's --init.
@@ -151,8 +153,8 @@ def command(
     from vostool.training.command import Training, check_folder
     from vostool.training.trainer import Schedule
 
-    if step == "decoder" and backbone != DEFAULT:
-        raise click.UsageError(f"the decoder reads {DEFAULT} alone; leave --backbone out")
+    if step in ("decoder", "refine") and backbone != DEFAULT:
+        raise click.UsageError(f"--step {step} reads {DEFAULT} alone; leave --backbone out")
     check_folder(out, resume)
     training = Training(
         step, backbone, weights, videos, photos, hold_back, init, fixed_backbone, model,

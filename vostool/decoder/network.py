@@ -35,16 +35,16 @@ class Decoder(nn.Module):
         self.read_features = nn.ModuleList(
             nn.Conv2d(n, width, 1) for n, width in zip(channels, WIDTHS, strict=True)
         )
-        self.read_score = nn.ModuleList(_conv(1, width) for width in WIDTHS)
+        self.read_score = nn.ModuleList(conv3(1, width) for width in WIDTHS)
         self.bring_up = nn.ModuleList(
             nn.Conv2d(below, width, 1) for width, below in pairwise(WIDTHS)
         )
-        self.mix = nn.ModuleList(_conv(width, width) for width in WIDTHS)
+        self.mix = nn.ModuleList(conv3(width, width) for width in WIDTHS)
         self.refine = nn.ModuleList(
             nn.Sequential(*(Residual(width) for _ in range(count)))
             for width, count in zip(WIDTHS, BLOCKS, strict=True)
         )
-        self.out = _conv(WIDTHS[0], 1, begins_at_zero=True)
+        self.out = conv3(WIDTHS[0], 1, begins_at_zero=True)
         self.gain = nn.Parameter(torch.tensor(SCORE_GAIN))
 
     def forward(self, features: Sequence[Tensor], scores: Tensor) -> Tensor:
@@ -83,8 +83,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _conv(channels, channels)
-        self.second = _conv(channels, channels, begins_at_zero=True)
+        self.first = conv3(channels, channels)
+        self.second = conv3(channels, channels, begins_at_zero=True)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = functional.relu(self.first(functional.relu(x)))
@@ -107,7 +107,8 @@ def halved(x: Tensor) -> Tensor:
     return functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
 
 
-def _conv(inputs: int, outputs: int, *, begins_at_zero: bool = False) -> nn.Conv2d:
+def conv3(inputs: int, outputs: int, *, begins_at_zero: bool = False) -> nn.Conv2d:
+    """A convolution of 3 by 3 vertices that keeps the size."""
     conv = nn.Conv2d(inputs, outputs, 3, padding=1)
     if begins_at_zero:
         nn.init.zeros_(conv.weight)

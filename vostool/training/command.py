@@ -17,22 +17,27 @@ from vostool.backbones import (
     load_backbone,
     weights_fingerprint,
 )
+from vostool.decoder.labelling import NAME as SHIPPED_DECODER
 from vostool.decoder.network import Decoder
 from vostool.errors import WeightsError
 from vostool.pipeline import Progress, Say
 from vostool.pipeline.making import find_device
+from vostool.refine.network import Propagation
 from vostool.strnn.propagation import load_rnn
 from vostool.training.data import Source, open_photos, open_videos
 from vostool.training.network import ContextNetwork
 from vostool.training.pictures import draw_losses
+from vostool.training.refining import RefineStep
 from vostool.training.steps import DecoderStep, Drawing, FixedBackbone, Step1
 from vostool.training.trainer import CHECKPOINT, LOG, Schedule, Step, train
 from vostool.training.trainer import Progress as TrainingProgress
 from vostool.weights import READS, SUFFIX, find_weights, fingerprint, load_weights, write_weights
 
-BACKBONE, RNN, DECODER = (f"{name}{SUFFIX}" for name in ("backbone", "rnn", "decoder"))
+BACKBONE, RNN, DECODER, REFINE = (
+    f"{name}{SUFFIX}" for name in ("backbone", "rnn", "decoder", "refine")
+)
 """What a training leaves in its folder: steps 1 and 2 the first two, or the RNN alone where the
-backbone is the default's; the decoder's its own."""
+backbone is the default's; the decoder's and the propagation network's their own."""
 CURVE = "loss.png"
 DRAWN = ("backbone", "weights", "data", "frames", "size", "seed", "init")
 """The settings that decide the features of shots."""
@@ -43,14 +48,15 @@ class Training:
     """What decides a training's result.
 
     Attributes:
-        step: ``1``, ``2`` or ``decoder``.
-        backbone: the network; the decoder is the default one's alone.
+        step: ``1``, ``2``, ``decoder`` or ``refine``.
+        backbone: the network; decoder and propagation network are the default one's alone.
         weights: the backbone's first: a file, ``random``, or None to look where they are kept.
         videos, photos: the roots of its data.
         hold_back: every n-th sequence of videos is left out, to choose by; 0 takes all.
         init: the folder of the training to begin from, or None for ImageNet's weights.
         fixed_backbone: step 1 too trains the RNN alone.
-        model: for the decoder, the RNN's weights, by the name of shipped ones or a file.
+        model: for decoder and propagation network, the RNN's weights: the name of shipped ones or
+            a file.
         frames, size: of a shot; the size is (H, W).
         shots: where the backbone is fixed, how many are drawn and kept.
         seed: of everything drawn, and of first weights.
@@ -97,6 +103,8 @@ class Training:
         settings = self._settings(roots)
         if self.step == "decoder":
             return self._decoder(out, drawing, settings, where, progress)
+        if self.step == "refine":
+            return self._refine(out, drawing, settings, where, progress)
         network = ContextNetwork(
             find_network(self.backbone).architecture,
             find_backbone_weights(self.backbone, self.weights),
@@ -156,6 +164,30 @@ class Training:
         draw_losses(out / LOG, out / CURVE)
         return [out / DECODER]
 
+    def _refine(
+        self,
+        out: Path,
+        drawing: Drawing,
+        settings: dict[str, Any],
+        device: torch.device,
+        progress: TrainingProgress,
+    ) -> list[Path]:
+        network = new_propagation(self.seed)
+        if self.init is not None:
+            load_weights(network, _made(self.init, REFINE))
+        decoder = new_decoder()
+        load_weights(decoder, find_weights(SHIPPED_DECODER))
+        backbone = load_backbone(DEFAULT, device, self.weights)
+        rnn = load_rnn(find_weights(self.model))
+        step = RefineStep(
+            network, decoder, backbone, rnn, drawing, self.schedule.iterations, device
+        )
+        train(network, step, self.schedule, out, settings, progress)
+        reads = {READS: weights_fingerprint(DEFAULT, self.weights)}
+        write_weights(out / REFINE, network.state_dict(), reads)
+        draw_losses(out / LOG, out / CURVE)
+        return [out / REFINE]
+
     def _roots(self, say: Say) -> list[list[Source]]:
         roots: list[list[Source]] = [list(open_photos(root)) for root in self.photos]
         for root in self.videos:
@@ -171,9 +203,11 @@ class Training:
     def _settings(self, roots: list[list[Source]]) -> dict[str, Any]:
         """What a checkpoint must agree with: all that decides, data by name wherever it lies."""
         names = "\n".join(source.name for root in roots for source in root)
+        refines = self.step == "refine"
+        plays = refines or self.step == "decoder"
         init = {}
         if self.init is not None:
-            files = [self.init / name for name in (BACKBONE, RNN, DECODER)]
+            files = [self.init / name for name in (BACKBONE, RNN, DECODER, REFINE)]
             init = {file.name: fingerprint(file) for file in files if file.is_file()}
         return {
             "step": self.step,
@@ -184,7 +218,8 @@ class Training:
             "frames": self.frames,
             "size": list(self.size),
             "fixed_backbone": self.fixed_backbone,
-            "model": fingerprint(find_weights(self.model)) if self.step == "decoder" else None,
+            "model": fingerprint(find_weights(self.model)) if plays else None,
+            "decoder": fingerprint(find_weights(SHIPPED_DECODER)) if refines else None,
             "shots": self.shots,
             "seed": self.seed,
             **asdict(self.schedule),
@@ -195,6 +230,12 @@ def new_decoder(seed: int = 0) -> Decoder:
     """An untrained decoder for the default network's features."""
     torch.manual_seed(seed)
     return Decoder([shape.channels for shape in find_network(DEFAULT).architecture.shapes])
+
+
+def new_propagation(seed: int = 0) -> Propagation:
+    """An untrained propagation network for the default network's features."""
+    torch.manual_seed(seed)
+    return Propagation([shape.channels for shape in find_network(DEFAULT).architecture.shapes])
 
 
 def check_folder(out: Path, resume: bool) -> None:

@@ -20,6 +20,7 @@ from vostool.decoder.scores import Scoring
 from vostool.masks import Mask
 from vostool.precision import mixed_precision
 from vostool.pyramid import Pyramid
+from vostool.scribbles import UNMARKED, StrokeMap
 from vostool.store import Features
 from vostool.strnn.model import SpatioTemporalRNN
 from vostool.strnn.propagation import context_pyramid, on_one_grid
@@ -73,12 +74,14 @@ class Played:
         levels: the features, (T, h, w, C) float32 each.
         scores: (T, 1, h, w) of the ridge classifier, at the finest stride.
         truth: (T, H, W) where the object is.
+        marks: the strokes of the annotated frames, in the order in which they were first drawn on.
         pyramid: the features' geometry.
     """
 
     levels: list[Tensor]
     scores: Tensor
     truth: npt.NDArray[np.bool_]
+    marks: dict[int, StrokeMap]
     pyramid: Pyramid
 
 
@@ -110,8 +113,10 @@ def play(
         return None
     frame, masks, scores = int(rng.choice(visible)), None, None
     samples, moments = Samples.none(), Moments.none(pyramid.channels)
+    drawn: dict[int, StrokeMap] = {}
     for number in range(1, rounds + 1):
         marks = corrections(truth[frame], None if masks is None else masks[frame], rng)
+        drawn[frame] = np.where(marks == UNMARKED, drawn.get(frame, marks), marks)
         predicted: dict[int, Mask] = {}
         if masks is not None:
             predicted[frame] = masks[frame].astype(np.uint8)
@@ -131,7 +136,7 @@ def play(
         frame = int(np.argmin(np.where(together > 0, j, 1.0)))
         if j[frame] > DONE:
             break
-    return None if scores is None else Played(levels, scores, truth, pyramid)
+    return None if scores is None else Played(levels, scores, truth, drawn, pyramid)
 
 
 def decode(decoder: Decoder, levels: list[Tensor], scores: Tensor) -> Tensor:
