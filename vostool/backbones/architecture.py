@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from torch.nn import functional
 
 from vostool.backbones.state import Rename, load_state
 from vostool.pyramid import Level
+
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class Staged(nn.Module, ABC):
@@ -54,27 +57,18 @@ class LevelShape:
 
 
 @dataclass(frozen=True)
-class Architecture:
-    """A network: how it is built, what it takes and what is read of it.
+class Loadable(Generic[Net]):
+    """A network whose weights are public.
 
     Attributes:
         build: makes it, untrained.
         rename: from tensors' names in public files to its own.
-        normalise: from frames (B, H, W, 3) in 0..255, RGB, to what it takes, (B, 3, H, W).
-        shapes: the levels, finest first.
     """
 
-    build: Callable[[], Staged]
+    build: Callable[[], Net]
     rename: Rename
-    normalise: Callable[[Tensor], Tensor]
-    shapes: Sequence[LevelShape]
 
-    @property
-    def channels(self) -> int:
-        """How many features a pixel has, over all levels."""
-        return sum(shape.channels for shape in self.shapes)
-
-    def loaded(self, weights: Path | None) -> Staged:
+    def loaded(self, weights: Path | None) -> Net:
         """The network, with the weights of a file, or with random ones that are always the same.
 
         Raises:
@@ -91,6 +85,25 @@ class Architecture:
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         return network
+
+
+@dataclass(frozen=True)
+class Architecture(Loadable[Staged]):
+    """A backbone: how it is built, what it takes and what is read of it.
+
+    Attributes:
+        build, rename: as of any.
+        normalise: from frames (B, H, W, 3) in 0..255, RGB, to what it takes, (B, 3, H, W).
+        shapes: the levels, finest first.
+    """
+
+    normalise: Callable[[Tensor], Tensor]
+    shapes: Sequence[LevelShape]
+
+    @property
+    def channels(self) -> int:
+        """How many features a pixel has, over all levels."""
+        return sum(shape.channels for shape in self.shapes)
 
     def levels(self, height: int, width: int) -> tuple[Level, ...]:
         """The grids of frames of this size, finest first."""

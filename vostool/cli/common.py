@@ -105,6 +105,21 @@ random_weights_option = click.option(
 )
 
 
+refiner_option = click.option(
+    "--refiner",
+    default="refine",
+    show_default=True,
+    metavar="NAME",
+    help="The network by which masks travel: the shipped one, or rgmp-resnet50.",
+)
+refiner_weights_option = click.option(
+    "--refiner-weights",
+    metavar="FILE",
+    help="Its weights: the authors' file, or what vostool train --step refine left.  "
+    "[default: looked for; see vostool weights]",
+)
+
+
 def _frame_range(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, int | None]:

@@ -18,6 +18,8 @@ from vostool.cli.common import (
     preset_option,
     print_table,
     progress_bar,
+    refiner_option,
+    refiner_weights_option,
     say,
     seed_option,
     store_option,
@@ -29,6 +31,7 @@ Examples:
   vostool evaluate --davis-root DAVIS --sequences bear,camel --rounds 2 --out quick
   vostool evaluate --davis-root DAVIS --preset paper --jobs 8 --out paper
   vostool evaluate --davis-root DAVIS --preset paper --features backbone --out raw
+  vostool evaluate --davis-root DAVIS --refine last --out refined
 """
 
 
@@ -92,6 +95,16 @@ Examples:
     metavar="NAME|FILE",
     help="The RNN's weights, for each --backbone in order: shipped, or of vostool train.",
 )
+@click.option(
+    "--refine",
+    "refines",
+    type=click.Choice(["none", "last", "every"]),
+    default="none",
+    show_default=True,
+    help="After which rounds masks travel from the annotated frames; the paper's is the last.",
+)
+@refiner_option
+@refiner_weights_option
 @device_option
 @preset_option
 @seed_option
@@ -110,6 +123,9 @@ def command(
     random_weights: bool,
     features: str | None,
     models: tuple[str, ...],
+    refines: str,
+    refiner: str,
+    refiner_weights: str | None,
     device: str,
     preset: str,
     seed: int,
@@ -134,6 +150,7 @@ def command(
     from vostool.davis.results import write_results
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
+    from vostool.pipeline import Refiner
 
     chosen = PRESETS[preset]
     if features is not None:
@@ -151,11 +168,20 @@ def command(
         Model(backbone, weights[n] if weights else None, models[n if len(models) > 1 else 0])
         for n, backbone in enumerate(backbones)
     )
+    method = Method(
+        store_root,
+        chosen,
+        measured,
+        seed,
+        device,
+        refines,
+        Refiner(refiner, refiner_weights, device),
+    )
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
         read_root(davis_root, subset=subset, names=names, say=say),
-        Method(store_root, chosen, measured, seed, device),
+        method,
         Protocol(rounds, official_metrics=official_metrics),
         out,
         jobs=jobs,

@@ -11,6 +11,8 @@ from vostool.cli.common import (
     json_option,
     one_blas_thread,
     progress_bar,
+    refiner_option,
+    refiner_weights_option,
     report,
     store_option,
 )
@@ -19,6 +21,7 @@ EPILOG = """\b
 Examples:
   vostool render bikes --adapter bikes.h5 --out masks
   vostool render bikes --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool render bikes --adapter bikes.h5 --out masks --refine
   vostool render bikes --adapter resnet.h5 --adapter xception.h5 --out masks
 """
 
@@ -52,6 +55,14 @@ overlay_option = click.option(
 )
 @out_option
 @overlay_option
+@click.option(
+    "--refine",
+    "refines",
+    is_flag=True,
+    help="Let masks travel from the annotated frames, as vostool refine does.",
+)
+@refiner_option
+@refiner_weights_option
 @store_option
 @device_option
 @json_option
@@ -60,6 +71,9 @@ def command(
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
+    refines: bool,
+    refiner: str,
+    refiner_weights: str | None,
     store_root: Path,
     device: str,
     as_json: bool,
@@ -81,6 +95,7 @@ def command(
             out,
             name=name,
             overlay_file=overlay_file,
+            refiner=pipeline.Refiner(refiner, refiner_weights, device) if refines else None,
             device=device,
             progress=progress,
         )

@@ -14,6 +14,7 @@ EPILOG = """\b
 Examples:
   vostool weights
   vostool weights --check deeplabv1_resnet101-coco.pth --backbone deeplabv2-resnet101
+  vostool weights --check weights.pth --backbone rgmp-resnet50
 """
 
 
@@ -32,18 +33,29 @@ def command(check: str | None, backbone: str, as_json: bool) -> None:
     if check is not None:
         _check(check, backbone, as_json)
         return
-    from vostool.backbones import NETWORKS, find_backbone_weights, weights_folders
+    from vostool.backbones import (
+        NETWORKS,
+        find_backbone_weights,
+        find_public_weights,
+        weights_folders,
+    )
     from vostool.errors import WeightsError
+    from vostool.refine import RGMP
 
     rows: list[dict[str, Any]] = []
-    for name, network in NETWORKS.items():
+    for network in (*NETWORKS.values(), RGMP):
         try:
-            file = str(find_backbone_weights(name))
+            found = (
+                find_public_weights(RGMP)
+                if network is RGMP
+                else find_backbone_weights(network.name)
+            )
+            file = str(found)
         except WeightsError:
             file = None
         rows.append(
             {
-                "network": name,
+                "network": network.name,
                 "reads": network.reads,
                 "licence": network.licence,
                 "source": network.source,
@@ -66,17 +78,19 @@ def command(check: str | None, backbone: str, as_json: bool) -> None:
 
 def _check(file: str, backbone: str, as_json: bool) -> None:
     """Print what does not fit, or that all does."""
-    from vostool.backbones import find_backbone_weights, find_network, weights_fingerprint
+    from vostool.backbones import file_fingerprint, find_network, find_public_weights
     from vostool.backbones.state import account_for, read_tensors
+    from vostool.refine import RGMP
 
-    found = find_backbone_weights(backbone, file)
+    network = RGMP if backbone == RGMP.name else find_network(backbone)
+    found = find_public_weights(network, file)
     assert found is not None
-    architecture = find_network(backbone).architecture
-    account = account_for(architecture.build(), read_tensors(found), architecture.rename)
+    loadable = network.loadable
+    account = account_for(loadable.build(), read_tensors(found), loadable.rename)
     result = {
         "file": str(found),
         "network": backbone,
-        "sha256": weights_fingerprint(backbone, file),
+        "sha256": file_fingerprint(found),
         "fitting": len(account.fitting),
         "missing": account.missing,
         "unknown": account.unknown,

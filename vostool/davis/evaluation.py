@@ -36,8 +36,8 @@ SETTINGS = "settings.json"
 SAMPLES = "samples"
 DECIDING = (
     "pipeline/*.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "decoder/*.py",
-    "weights/decoder.safetensors", "precision.py", "davis/root.py", "davis/session.py",
-    "davis/method.py", "davis/metrics.py", "davis/compat.py",
+    "refine/*.py", "weights/decoder.safetensors", "weights/refine.safetensors", "precision.py",
+    "davis/root.py", "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose stamps tell of theirs."""
 
@@ -145,8 +145,10 @@ def settings(
 ) -> dict[str, Any]:
     """What decides the scores, apart from the features."""
     measured = asdict(method)
-    for name in ("store", "device", "models"):  # stamps tell of the models
+    for name in ("store", "device", "models", "refiner"):  # stamps tell of the models
         del measured[name]
+    if method.refine != "none":
+        measured["refiner"] = method.refiner.identity
     return {
         "vostool": __version__,
         "code": _code(),
@@ -221,7 +223,13 @@ def _play(
     """One sample, in a process of its own."""
     try:
         with TemporaryDirectory(dir=folder, prefix=".") as scratch:
-            run = run_sample(sequence, number, method.begin(sequence.name), protocol, Path(scratch))
+            run = run_sample(
+                sequence,
+                number,
+                method.begin(sequence.name, protocol.rounds),
+                protocol,
+                Path(scratch),
+            )
         write_sample(folder, made_from, sequence.name, number, jobs, run)
     except OSError as problem:
         raise unwritable(folder, problem) from problem

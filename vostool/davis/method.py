@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from vostool import pipeline
 from vostool.adapter import PRESETS, Adapter, Preset
-from vostool.backbones import DEFAULT
+from vostool.backbones import DEFAULT, weights_fingerprint
 from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
-from vostool.pipeline import Progress, Say
+from vostool.errors import VostoolError
+from vostool.pipeline import Progress, Refiner, Say
+from vostool.refine.kept import InMemory
 from vostool.scribbles import Scribbles
 from vostool.store import READS, FeatureStore
 
@@ -59,6 +61,9 @@ class Method:
         models: what is measured.
         seed: of the random choice of background.
         device: where networks run.
+        refine: after which rounds masks travel from the annotated frames: ``none``, the ``last``
+            (§3), or ``every``.
+        refiner: by which network.
     """
 
     store: Path
@@ -66,13 +71,23 @@ class Method:
     models: tuple[Model, ...] = (Model(),)
     seed: int = 0
     device: str = "auto"
+    refine: str = "none"
+    refiner: Refiner = field(default_factory=Refiner)
 
     def prepare(self, clip: Clip, progress: Progress, say: Say) -> Heavy:
         """Run the heavy stages, or find them done; either way tell what they took.
 
         Raises:
-            VostoolError: a frame cannot be read, weights are missing, the store is not writable.
+            VostoolError: a frame cannot be read, weights are missing, the store is not writable,
+                or masks are to travel and there are several models.
         """
+        if self.refine != "none":
+            if len(self.models) > 1:
+                raise VostoolError(
+                    "masks travel by one model's scores; give one --backbone, or --refine none"
+                )
+            (model,) = self.models
+            self.refiner.check(model.backbone, weights_fingerprint(model.backbone, model.weights))
         seconds, keys = 0.0, []
         stamps: dict[str, dict[str, dict[str, Any]]] = {}
         for model in self.models:
@@ -104,17 +119,21 @@ class Method:
             stamps[model.backbone] = {stage.name: stage.stamp.as_dict() for stage in stages}
         return Heavy(seconds, "+".join(keys), stamps)
 
-    def begin(self, name: str) -> Segment:
+    def begin(self, name: str, rounds: int) -> Segment:
         """A user's session on one clip, new to it.
 
         Args:
             name: the clip, whose features are stored.
+            rounds: after how many it ends.
         """
+        done = 0
+        kept = InMemory()
         adapters: list[Adapter] = []
         masks: LabelMaps | None = None
 
         def segment(scribbles: Scribbles) -> LabelMaps:
-            nonlocal adapters, masks
+            nonlocal adapters, masks, done
+            done += 1
             stages = [store.features(name, self.preset.features) for store in self._stores]
             if masks is None:
                 masks = np.zeros((stages[0].frames, *stages[0].facts.size), np.uint8)
@@ -135,6 +154,12 @@ class Method:
                 )
                 for store, earlier in zip(self._stores, every_earlier, strict=True)
             ]
+            if self.refine == "every" or (self.refine == "last" and done == rounds):
+                travelled = pipeline.refined(
+                    adapters[0], self._stores[0], self.refiner, lambda of: kept
+                )
+                masks = np.stack([mask for _, mask in travelled])
+                return masks
             fitted = list(zip(adapters, stages, strict=True))
             predicted = (
                 pipeline.predict(*fitted[0], device=self.device)

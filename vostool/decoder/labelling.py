@@ -66,16 +66,25 @@ class Decoding:
         """Masks (T, H, W) of some frames, (T, h, w, C) a level, at the clip's resolution."""
         return np.concatenate([self._best_of(logits) for logits in self._maps(features)])
 
+    @torch.inference_mode()
+    def logits(self, features: Features) -> Tensor:
+        """Logits (T, K, h, w) of some frames, (T, h, w, C) a level, at the finest stride."""
+        return torch.cat(list(self._logits(features)))
+
     def _maps(self, features: Features) -> Iterator[list[Tensor]]:
         """Some frames' logits (T, H, W) of each object, at the clip's resolution."""
+        for logits in self._logits(features):
+            yield [self._rows @ (one @ self._columns) for one in logits.unbind(dim=1)]
+
+    def _logits(self, features: Features) -> Iterator[Tensor]:
+        """Some frames' logits (T, K, h, w), at the finest stride."""
         tensors = [torch.from_numpy(level).to(self._device) for level in features]
         for part in zip(*(torch.split(level, FRAMES_AT_ONCE) for level in tensors), strict=True):
             levels = [level.float() for level in part]
             scores = self._scoring(levels)
             backbone = levels[: len(WIDTHS)]
             read = [level.to(self._dtype).permute(0, 3, 1, 2) for level in backbone]
-            logits = self._decoder(read, scores.to(self._dtype)).float()
-            yield [self._rows @ (one @ self._columns) for one in logits.unbind(dim=1)]
+            yield self._decoder(read, scores.to(self._dtype)).float()
 
     def _best_of(self, logits: list[Tensor]) -> npt.NDArray[np.uint8]:
         masks = torch.zeros(1, dtype=torch.uint8, device=self._device)

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from vostool import __version__
-from vostool.adapter import Adapter, Moments, Preset, Provenance, Samples, sample_round, solve
+from vostool.adapter import (
+    Adapter,
+    Moments,
+    Preset,
+    Provenance,
+    Samples,
+    sample_round,
+    scribbled_pixels,
+    solve,
+)
 from vostool.errors import AdapterError
 from vostool.masks import Mask
 from vostool.pipeline.labelling import find_labeller
@@ -52,10 +61,11 @@ def adapt(
     if features is None:
         features = preset.features if earlier is None else earlier.provenance.stage
     stage = store.features(name, features)
-    samples, moments = Samples.none(), Moments.none(stage.pyramid.channels)
+    samples, strokes = Samples.none(), Samples.none()
+    moments = Moments.none(stage.pyramid.channels)
     if earlier is not None:
         check_belongs(earlier, stage)
-        samples, moments = earlier.samples, earlier.moments
+        samples, strokes, moments = earlier.samples, earlier.strokes, earlier.moments
     W = None if earlier is None else earlier.W
     for scribbles in rounds:
         scribbles.check_against(stage.frames, stage.facts.size)
@@ -82,6 +92,8 @@ def adapt(
             here = new.within(frame)
             moments = moments.plus(stage.pyramid.sample(grids, here.xy), here.object_id)
         samples = Samples.joined([samples, new])
+        number = int(strokes.round.max(initial=0)) + 1
+        strokes = Samples.joined([strokes, scribbled_pixels(maps, number)])
         try:
             W = solve(moments, preset.ridge)
         except AdapterError as problem:
@@ -92,6 +104,7 @@ def adapt(
         W,
         moments,
         samples,
+        strokes,
         preset,
         Provenance(
             clip=name,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.adapter import Preset
-from vostool.masks import Mask
+from vostool.masks import Mask, best_of
 from vostool.pipeline.matching import check_decoder
 from vostool.pyramid import Pyramid
 from vostool.store import Features, Readable
@@ -108,18 +108,3 @@ def averaged(
     every = [labeller.scores(read) for labeller, read in zip(labellers, features, strict=True)]
     scores: Scores = np.mean(every, axis=0)
     return np.stack([best_of(frame, object_ids[1:]) for frame in scores])
-
-
-def best_of(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> Mask:
-    """The mask (H, W) of scores (K, H, W) against background's 0.
-
-    Args:
-        scores: an object each.
-        object_ids: the objects.
-    """
-    mask = np.zeros(scores.shape[1:], np.uint8)
-    best = np.zeros(scores.shape[1:], np.float32)
-    for object_id, score in zip(object_ids, scores, strict=True):
-        mask[score > best] = object_id
-        np.maximum(best, score, out=best)
-    return mask

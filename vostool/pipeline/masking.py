@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from vostool.adapter import Adapter
-from vostool.clips import Clip, Frame, open_clip
+from vostool.clips import Clip, open_clip
 from vostool.errors import AdapterError, ClipError
-from vostool.masks import Mask, mask_file, overlay, overlay_video, write_mask
+from vostool.masks import Mask
 from vostool.pipeline.labelling import averaged, find_labeller
 from vostool.pipeline.making import ahead
-from vostool.pipeline.telling import Progress, quiet
-from vostool.store import FeatureStore, Readable, Stamp, unwritable
+from vostool.store import Readable, Stamp
 
 
 def predict(
@@ -71,73 +62,6 @@ def predict_together(
         yield from enumerate(averaged(labellers, features, first.object_ids), chunks[0][0])
     for _, stage in fitted:
         stage.check_unchanged()
-
-
-def render(
-    adapters: Adapter | Sequence[Adapter],
-    store: FeatureStore,
-    out: Path,
-    *,
-    name: str | None = None,
-    overlay_file: Path | None = None,
-    device: str = "auto",
-    progress: Progress = quiet,
-) -> int:
-    """Write the mask of every frame as ``OUT/%05d.png``, and an overlay video if asked for.
-
-    Masks are made aside and put in place together when all are whole.
-
-    Args:
-        adapters: the classifier, or some whose scores are averaged.
-        store: the features; each adapter reads those of its own network.
-        out: the folder for the masks, made if need be.
-        name: the clip; by default the one that the adapter was fitted on.
-        overlay_file: an MP4 to look at.
-        device: where the decoder runs, if the adapter's preset has it.
-        progress: told of frames done.
-
-    Returns:
-        How many frames were written.
-
-    Raises:
-        AdapterError: the adapter belongs to other features.
-        ClipError: an overlay was asked for and the clip's frames are gone.
-    """
-    adapters = [adapters] if isinstance(adapters, Adapter) else adapters
-    fitted = []
-    for adapter in adapters:
-        made_from = adapter.provenance
-        its_store = replace(store, network=made_from.network)
-        fitted.append((adapter, its_store.features(name or made_from.clip, made_from.stage)))
-        check_belongs(*fitted[-1])
-    stage = fitted[0][1]
-    if len(fitted) == 1:
-        masks = predict(*fitted[0], device=device)
-    else:
-        check_go_together(fitted)
-        masks = predict_together(fitted, device=device)
-    frames = None if overlay_file is None else _source(stage).frames()
-    there = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
-    aside = there / f".masks.{os.getpid()}"  # on the disk of the masks, whatever is mounted
-    try:
-        aside.mkdir()
-        with ThreadPoolExecutor(os.cpu_count()) as pool, _maybe_video(overlay_file, stage) as show:
-            written = []
-            for number, mask in masks:
-                written.append(pool.submit(write_mask, mask_file(aside, number), mask))
-                if frames is not None:
-                    show(overlay(_next_frame(frames, stage), mask))
-                progress(number + 1, stage.frames)
-            for one in written:
-                one.result()
-        out.mkdir(parents=True, exist_ok=True)
-        for file in sorted(aside.iterdir()):
-            os.replace(file, out / file.name)
-    except OSError as problem:
-        raise unwritable(out, problem) from problem
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return stage.frames
 
 
 def check_go_together(fitted: Sequence[tuple[Adapter, Readable]]) -> None:
@@ -192,34 +116,16 @@ def check_belongs(adapter: Adapter, stage: Readable) -> None:
         )
 
 
-def _source(stage: Readable) -> Clip:
+def source_of(stage: Readable) -> Clip:
+    """The clip that features were made of.
+
+    Raises:
+        ClipError: it is not where it was.
+    """
     facts = stage.facts
     try:
         return open_clip(facts.source, name=stage.clip_name, frames=(facts.start, facts.stop))
     except ClipError as problem:
         raise ClipError(
-            f"{problem}; for an overlay, run vostool extract on the clip where it lies now"
+            f"{problem}; its frames are needed: run vostool extract on the clip where it lies now"
         ) from problem
-
-
-def _next_frame(frames: Iterator[Frame], stage: Readable) -> Frame:
-    frame = next(frames, None)
-    if frame is None or frame.shape[:2] != stage.facts.size:
-        raise ClipError(
-            f"{stage.facts.source}: has other frames than when its features were made; for an "
-            "overlay, run vostool extract on it again"
-        )
-    return frame
-
-
-@contextmanager
-def _maybe_video(file: Path | None, stage: Readable) -> Iterator[Callable[[Frame], None]]:
-    if file is None:
-        yield quiet
-        return
-    with overlay_video(file, stage.facts.size, stage.facts.fps) as writer:
-
-        def show(frame: Frame) -> None:
-            writer.write(np.ascontiguousarray(frame[..., ::-1]))
-
-        yield show

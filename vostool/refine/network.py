@@ -135,7 +135,7 @@ class Propagation(nn.Module):
         alike = self.sharpness * (self._keys(look).transpose(1, 2) @ reference.keys)
         found = alike.softmax(dim=2) @ reference.mask.to(alike).transpose(1, 2)
         n, _, h, w = look.features[MATCHED].shape
-        return found.transpose(1, 2).reshape(n, 1, h, w)
+        return found.transpose(1, 2).reshape(n, 1, h, w).to(look.mask)
 
 
 class Encoder(nn.Module):

@@ -47,6 +47,9 @@ class Readable(Protocol):
     def stamp(self) -> Stamp:
         """What they were made from."""
 
+    def read(self, start: int, stop: int) -> Features:
+        """Features of the frames start..stop-1, (T, h, w, C) a level."""
+
     def read_frame(self, frame: int) -> Features:
         """Features of one frame, (h, w, C) a level."""
 
@@ -82,6 +85,10 @@ class Both:
         self.facts = backbone.facts
         self.stamp = Stamp({**backbone.stamp.made_from, **context.stamp.made_from})
         self.pyramid = backbone.pyramid.beside(context.pyramid)
+
+    def read(self, start: int, stop: int) -> Features:
+        """Features of the frames start..stop-1, (T, h, w, C) a level."""
+        return [level for stage in self._stages for level in stage.read(start, stop)]
 
     def read_frame(self, frame: int) -> Features:
         """Features of one frame, (h, w, C) a level."""

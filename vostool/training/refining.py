@@ -17,8 +17,8 @@ from vostool.backbones import Backbone
 from vostool.decoder.network import SCORE_GAIN, WIDTHS, Decoder, halved
 from vostool.errors import ClipError
 from vostool.precision import mixed_precision
-from vostool.refine.marks import marks_on_finest
 from vostool.refine.network import Look, Propagation, Reference
+from vostool.refine.strokes import marks_on_finest
 from vostool.strnn.model import SpatioTemporalRNN
 from vostool.training.rounds import Played, at_pixels, decode, play, read_shot
 from vostool.training.steps import ATTEMPTS, Drawing, mask_loss
