@@ -35,12 +35,12 @@ def some_adapter(channels: int = 4) -> Adapter:
     rng = np.random.default_rng(0)
     labels = np.array([0, 0, 0, 5, 5, 9])
     moments = Moments.none(channels).plus(rng.normal(size=(6, channels)), labels)
-    samples = Samples(*(rng.integers(0, 9, 6) for _ in range(5)))
+    samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
     provenance = Provenance(
         "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json",), 3, "0"
     )
     W = rng.normal(size=(channels, 3))
-    return Adapter(W, moments, samples, PRESETS["default"], provenance)
+    return Adapter(W, moments, samples, strokes, PRESETS["default"], provenance)
 
 
 @pytest.fixture

@@ -24,11 +24,11 @@ from vostool.errors import AdapterError
 def adapter() -> Adapter:
     rng = np.random.default_rng(0)
     moments = Moments.none(4).plus(rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9]))
-    samples = Samples(*(rng.integers(0, 9, 6) for _ in range(5)))
+    samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
     provenance = Provenance(
         "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
     )
-    return Adapter(rng.normal(size=(4, 3)), moments, samples, PRESETS["paper"], provenance)
+    return Adapter(rng.normal(size=(4, 3)), moments, samples, strokes, PRESETS["paper"], provenance)
 
 
 def test_round_trip(adapter: Adapter, tmp_path: Path) -> None:
@@ -39,6 +39,7 @@ def test_round_trip(adapter: Adapter, tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.W, adapter.W)
     np.testing.assert_array_equal(back.moments.gram, adapter.moments.gram)
     np.testing.assert_array_equal(back.samples.xy, adapter.samples.xy)
+    np.testing.assert_array_equal(back.strokes.xy, adapter.strokes.xy)
 
 
 def test_missing_file_tells_what_makes_it(tmp_path: Path) -> None:

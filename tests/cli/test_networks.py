@@ -14,6 +14,7 @@ from tests.conftest import Vostool
 from tests.training.test_data import video
 from vostool.backbones import NETWORKS
 from vostool.masks import read_mask
+from vostool.refine import RGMP
 
 RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
 LINEAR = ("--preset", "paper", "--features", "backbone")
@@ -29,11 +30,12 @@ def test_the_list_tells_what_is_there_and_where_to_get_the_rest(vostool: Vostool
     done = vostool("weights")
     assert done.status == 0
     lines = done.out.splitlines()
-    assert [line.split()[0] for line in lines[1:]] == list(NETWORKS)
-    assert [("missing" in line) for line in lines[1:]] == [False, True, True]
-    assert NETWORKS[RESNET].source in done.err and "weights" in done.err
+    listed = [*NETWORKS, RGMP.name]
+    assert [line.split()[0] for line in lines[1:]] == listed
+    assert [("missing" in line) for line in lines[1:]] == [False, True, True, True]
+    assert NETWORKS[RESNET].source in done.err and RGMP.source in done.err
     rows = [json.loads(line) for line in vostool("weights", "--json").out.splitlines()]
-    assert [row["network"] for row in rows] == list(NETWORKS)
+    assert [row["network"] for row in rows] == listed
     assert rows[1]["file"] is None and rows[0]["file"]
 
 
@@ -50,6 +52,14 @@ def test_a_file_is_accounted_for(vostool: Vostool, tmp_path: Path) -> None:
         "missing layer5.block3.reduce.conv.weight",
         "unknown extra",
     ]
+
+
+def test_the_propagation_networks_file_is_accounted_for(vostool: Vostool, tmp_path: Path) -> None:
+    torch.save(random_tensors(read_layout("rgmp-resnet50.public")), tmp_path / "w.pth")
+    done = vostool("weights", "--check", "w.pth", "--backbone", RGMP.name)
+    assert done.status == 0 and "319 tensors fit" in done.out, done
+    done = vostool("extract", tmp_path, "--backbone", RGMP.name)
+    assert done.status == 1 and "no backbone 'rgmp-resnet50'" in done.err
 
 
 def test_without_weights_nothing_is_made(

@@ -226,3 +226,15 @@ def _print(summary: dict[str, Any]) -> None:
             for n, scores in enumerate(rounds, 1)
         ],
     )
+    click.echo()
+    print_table(
+        ["frames from an annotated one", "J", "F", "J&F", "frames"],
+        [
+            [
+                f"{row['from']:g} or more",
+                *(f"{row[key]:.3f}" for key in ("j", "f", "j_and_f")),
+                f"{row['frames']:g}",
+            ]
+            for row in summary["distance"]
+        ],
+    )

@@ -13,8 +13,11 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vostool import __version__
 from vostool.davis.evaluation import Evaluation
@@ -24,6 +27,8 @@ from vostool.davis.session import Report, Summary, charge, summarize
 from vostool.store import unwritable
 from vostool.store.stamp import Stamp
 
+DISTANCES = (0, 1, 2, 4, 8, 16)
+"""Where bins of frames begin, by their distance from the nearest annotated one."""
 LIBRARIES = (
     "davisinteractive", "numpy", "opencv-python", "pandas", "scikit-image", "scikit-learn", "torch",
 )  # fmt: skip
@@ -101,6 +106,7 @@ def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, 
             }
             for sequence in evaluation.sequences
         },
+        "distance": _by_distance(evaluation, warm),
         "settings": evaluation.settings,
         "jobs": sorted({sample.jobs for sample in evaluation.samples}),
         "stamps": {name: heavy.stamps for name, heavy in evaluation.heavy.items()},
@@ -140,6 +146,26 @@ def _rounds(warm: Summary, cold: Summary) -> list[dict[str, float]]:
         }
         for n in range(1, len(warm.seconds) - 1)
     ]
+
+
+def _by_distance(evaluation: Evaluation, report: Report) -> list[dict[str, float]]:
+    """J and F of the last round's frames, by their distance from the nearest annotated frame."""
+    annotated = {
+        (sample.sequence, sample.number): [f for r in sample.rounds for f in r.annotated_frames]
+        for sample in evaluation.samples
+    }
+    last = report[report.interaction == evaluation.protocol.rounds]
+    keys = zip(last.sequence, last.scribble_idx, last.frame, strict=True)
+    distance = np.array(
+        [min(abs(frame - a) for a in annotated[name, number]) for name, number, frame in keys]
+    )
+    rows = []
+    for low, high in pairwise((*DISTANCES, np.inf)):
+        here = last[(distance >= low) & (distance < high)]
+        if len(here):
+            j, f = float(here.jaccard.mean()), float(here.contour.mean())
+            rows.append({"from": low, "frames": len(here), "j": j, "f": f, "j_and_f": (j + f) / 2})
+    return rows
 
 
 def _processor() -> str:

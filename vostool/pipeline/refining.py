@@ -95,8 +95,8 @@ class Refiner:
         """
         from vostool.pipeline.making import find_device
 
-        self.check(store.network, stage.stamp.made_from.get("weights"))
         device = find_device(self.device)
+        refine.check_refiner(self.network)
         if self.network == refine.RGMP.name:
             return self._of_frames(adapter, stage, device)
         return self._of_features(adapter, stage, store, device)
@@ -107,6 +107,7 @@ class Refiner:
         from vostool.refine.stored import StoredPropagator
 
         backbone = store.stage(stage.clip_name, "backbone")
+        self.check(store.network, backbone.stamp.made_from.get("weights"))
         # A classifier that reads the context alone gives the backbone's features no weight.
         alone = stage.name == "context"
         read = store.features(stage.clip_name, "both") if alone else stage

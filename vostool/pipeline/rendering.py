@@ -69,6 +69,12 @@ def render(
         ClipError: an overlay was asked for and the clip's frames are gone.
     """
     adapters = [adapters] if isinstance(adapters, Adapter) else adapters
+    if refiner is not None:
+        if len(adapters) > 1:
+            raise AdapterError(
+                "masks travel by one model's scores; give one --adapter, or leave refinement out"
+            )
+        check_same_clip(adapters[0], name)
     fitted = []
     for adapter in adapters:
         made_from = adapter.provenance
@@ -78,11 +84,6 @@ def render(
     stage = fitted[0][1]
     made = progress
     if refiner is not None:
-        if len(fitted) > 1:
-            raise AdapterError(
-                "masks travel by one model's scores; give one --adapter, or leave refinement out"
-            )
-        check_same_clip(adapters[0], name)
         masks = refined(
             adapters[0], store, refiner, partial(InFolder, out / KEPT), progress=progress
         )

@@ -29,7 +29,7 @@ def aggregate(logits: Tensor) -> Tensor:
         return logits
     nothing = functional.logsigmoid(-logits).sum(dim=0)  # log Π (1 - p)
     background = nothing - torch.log(-torch.expm1(nothing))
-    return (logits - background).clamp(-SURE, SURE)
+    return logits - background
 
 
 def shares(logits: Tensor) -> Tensor:

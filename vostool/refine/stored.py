@@ -73,8 +73,6 @@ class StoredPropagator:
         self._device, self._dtype = device, fast_dtype(device)
         channels = tuple(level.shape[2] for level in pyramid.levels)
         self._network = _network(channels, weights, device)
-        coarsest = pyramid.levels[-1].shape
-        self._coarsest = coarsest[0], coarsest[1]
         self._rows, self._columns = (
             torch.from_numpy(m).to(device) for m in pyramid.finest_to_pixels
         )
@@ -132,8 +130,7 @@ class StoredPropagator:
         self, logits: Tensor, window: Window, look: Look, reference: Reference | None
     ) -> None:
         """Write the network's logits of a neighbourhood over the classifier's."""
-        here = window.cut(logits, self._coarsest, len(WIDTHS) - 1)
-        here.copy_(self._network(look, reference)[0][0, 0])
+        window.cut(logits, self._pyramid).copy_(self._network(look, reference)[0][0, 0])
 
     def _reference(self, memory: Memory, k: int, window: Window) -> Reference | None:
         """The annotated frame's object, in a neighbourhood as large as another's; None if absent.
@@ -146,7 +143,7 @@ class StoredPropagator:
             around = neighbourhood(memory.mask[k] > 0.5, self._pyramid)
             if around is None:
                 return None
-            around = around.resized(window.height, window.width, self._coarsest)
+            around = around.as_large_as(window, self._pyramid)
             look = self._look(memory.sight, k, memory.mask[k], memory.marks[k], around)
             if len(memory.encoded) >= WINDOWS_KEPT * len(self._object_ids):
                 del memory.encoded[next(iter(memory.encoded))]
@@ -155,15 +152,8 @@ class StoredPropagator:
 
     def _look(self, sight: Sight, k: int, mask: Tensor, marks: Tensor, window: Window) -> Look:
         """One object in a neighbourhood."""
-
-        def cut(level: Tensor, steps: int) -> Tensor:
-            part = window.cut(level, self._coarsest, steps)[None].to(self._dtype)
-            return part.contiguous(memory_format=torch.channels_last)
-
-        finest = len(WIDTHS) - 1
-        features = [cut(level, finest - n) for n, level in enumerate(sight.content)]
-        classifier = cut(sight.classifier[k : k + 1], finest)
-        return Look(features, classifier, cut(mask[None], finest), cut(marks, finest))
+        classifier = sight.classifier[k]
+        return window.look(self._pyramid, sight.content, classifier, mask, marks, self._dtype)
 
     def _marks(self, marks: StrokeMap) -> Tensor:
         """(K, 2, h, w)."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from vostool.pyramid import Pyramid
+from vostool.refine.network import WIDTHS, Look
 
 MARGIN = 0.5
 """How far a neighbourhood reaches beyond the object, to each side, in its heights and widths."""
@@ -28,25 +31,52 @@ class Window:
     height: int
     width: int
 
-    def cut(self, level: Tensor, coarsest: tuple[int, int], steps: int) -> Tensor:
+    def cut(self, level: Tensor, pyramid: Pyramid, n: int = 0) -> Tensor:
         """The part of one level.
 
         Args:
             level: (…, h, w).
-            coarsest: (h, w) of the coarsest level.
-            steps: how many times the level's stride was doubled to the coarsest.
+            pyramid: the geometry of the whole frame.
+            n: which level it is, the finest being 0.
         """
-        rows = _along(self.top, self.height, coarsest[0], level.shape[-2], steps)
-        columns = _along(self.left, self.width, coarsest[1], level.shape[-1], steps)
+        whole, steps = pyramid.levels[-1].shape, len(pyramid.levels) - 1 - n
+        rows = _along(self.top, self.height, whole[0], level.shape[-2], steps)
+        columns = _along(self.left, self.width, whole[1], level.shape[-1], steps)
         return level[..., rows, columns]
 
-    def resized(self, height: int, width: int, whole: tuple[int, int]) -> Window:
-        """A window of another size about the same middle, within the whole frame's.
+    def look(
+        self,
+        pyramid: Pyramid,
+        features: Sequence[Tensor],
+        classifier: Tensor,
+        mask: Tensor,
+        marks: Tensor,
+        dtype: torch.dtype = torch.float32,
+    ) -> Look:
+        """What the network is shown of one object of a frame, in this part.
 
         Args:
-            height, width: in vertices of the coarsest stride.
-            whole: (h, w) of the coarsest level.
+            pyramid: the geometry of the whole frame.
+            features: (C, h, w) a level, finest first.
+            classifier, mask: (h, w) at the finest stride.
+            marks: (2, h, w).
+            dtype: what the network computes in.
         """
+
+        def cut(level: Tensor, n: int = 0) -> Tensor:
+            part = self.cut(level, pyramid, n)[None].to(dtype)
+            return part.contiguous(memory_format=torch.channels_last)
+
+        return Look(
+            [cut(level, n) for n, level in enumerate(features[: len(WIDTHS)])],
+            cut(classifier[None]),
+            cut(mask[None]),
+            cut(marks),
+        )
+
+    def as_large_as(self, other: Window, pyramid: Pyramid) -> Window:
+        """A window of another's size about this one's middle, within the frame."""
+        height, width, whole = other.height, other.width, pyramid.levels[-1].shape
         top = self.top + (self.height - height) // 2
         left = self.left + (self.width - width) // 2
         return Window(
@@ -59,7 +89,7 @@ def neighbourhood(mask: Tensor, pyramid: Pyramid) -> Window | None:
 
     Args:
         mask: (h, w) at the finest stride, where it may be.
-        pyramid: the features' geometry.
+        pyramid: the geometry of the backbone's features.
 
     Returns:
         A window whose sides are even, or a whole frame's, so that few sizes occur; None where the
@@ -67,7 +97,7 @@ def neighbourhood(mask: Tensor, pyramid: Pyramid) -> Window | None:
     """
     if not mask.any():
         return None
-    coarsest = max(pyramid.levels, key=lambda level: level.stride)
+    coarsest = pyramid.levels[-1]
     ratio = coarsest.stride // pyramid.levels[0].stride
     sides = []
     for axis in (0, 1):

@@ -73,6 +73,7 @@ class Played:
     Attributes:
         levels: the features, (T, h, w, C) float32 each.
         scores: (T, 1, h, w) of the ridge classifier, at the finest stride.
+        earlier: those of the round before, which the last strokes correct; None in the first.
         truth: (T, H, W) where the object is.
         marks: the strokes of the annotated frames, in the order in which they were first drawn on.
         pyramid: the features' geometry.
@@ -80,6 +81,7 @@ class Played:
 
     levels: list[Tensor]
     scores: Tensor
+    earlier: Tensor | None
     truth: npt.NDArray[np.bool_]
     marks: dict[int, StrokeMap]
     pyramid: Pyramid
@@ -111,7 +113,7 @@ def play(
     visible = np.flatnonzero(truth.sum(axis=(1, 2)) >= SMALLEST_OBJECT)
     if not len(visible):
         return None
-    frame, masks, scores = int(rng.choice(visible)), None, None
+    frame, masks, scores, earlier = int(rng.choice(visible)), None, None, None
     samples, moments = Samples.none(), Moments.none(pyramid.channels)
     drawn: dict[int, StrokeMap] = {}
     for number in range(1, rounds + 1):
@@ -125,7 +127,7 @@ def play(
         samples, moments = Samples.joined([samples, new]), moments.plus(here, new.object_id)
         if not moments.counts.all() or len(moments.counts) < 2:
             return None
-        scores = Scoring(pyramid, solve(moments, preset.ridge), device)(levels)
+        earlier, scores = scores, Scoring(pyramid, solve(moments, preset.ridge), device)(levels)
         if number == rounds:
             break
         with torch.no_grad():
@@ -136,7 +138,7 @@ def play(
         frame = int(np.argmin(np.where(together > 0, j, 1.0)))
         if j[frame] > DONE:
             break
-    return None if scores is None else Played(levels, scores, truth, drawn, pyramid)
+    return None if scores is None else Played(levels, scores, earlier, truth, drawn, pyramid)
 
 
 def decode(decoder: Decoder, levels: list[Tensor], scores: Tensor) -> Tensor:

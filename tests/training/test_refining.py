@@ -1,0 +1,87 @@
+"""The propagation network learns to carry masks, over spans that grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.training.test_data import video
+from tests.training.test_steps import CPU, FRAMES, SIZE, decoder_reads
+from vostool.pyramid import Level, Pyramid
+from vostool.training.command import new_decoder, new_propagation
+from vostool.training.data import open_videos
+from vostool.training.refining import RefineStep, path_of
+from vostool.training.rounds import Played, play, read_shot
+from vostool.training.steps import Drawing
+from vostool.training.trainer import Schedule, train
+
+
+def step_on(root: Path, iterations: int) -> RefineStep:
+    drawing = Drawing([open_videos(video(root, "square"))], FRAMES, SIZE, 0)
+    return RefineStep(new_propagation(), new_decoder(), *decoder_reads(), drawing, iterations, CPU)
+
+
+def test_it_learns_to_carry_masks(tmp_path: Path) -> None:
+    step = step_on(tmp_path / "root", 25)
+    network = step._network
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    decoder = [tensor.clone() for tensor in step._decoder.parameters()]
+    assert step.loss(20).item() == step.loss(20).item(), "an iteration is what its number makes it"
+
+    found: list[float] = []
+    train(
+        *(network, step, Schedule(25, 2e-3), tmp_path / "out", {}),
+        lambda *told: found.append(told[2]),
+    )
+
+    after = network.state_dict()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == set(before)
+    assert all(map(torch.equal, decoder, step._decoder.parameters())), "the decoder is fixed"
+    assert np.mean(found[-5:]) < 0.8 * np.mean(found[:5])
+
+
+def test_spans_grow_from_one_frame_to_the_whole_shot(tmp_path: Path) -> None:
+    step = step_on(tmp_path / "root", 100)
+    spans = [step.span(iteration) for iteration in range(100)]
+    assert spans[0] == 1 and spans == sorted(spans)
+    assert spans[-1] == spans[60] == FRAMES - 1
+
+
+def played(frames: int, annotated: list[int]) -> Played:
+    geometry = Pyramid((8, 8), (8, 8), (Level("s4", 4, (2, 2, 1)),))
+    marks = np.zeros((8, 8), np.int16)
+    truth = np.zeros((frames, 8, 8), bool)
+    return Played(
+        [], torch.zeros(frames, 1, 2, 2), truth, dict.fromkeys(annotated, marks), geometry
+    )
+
+
+@pytest.mark.parametrize("span", [1, 2, 9])
+def test_a_path_leads_from_an_annotated_frame_outwards(span: int) -> None:
+    ends = set()
+    for seed in range(40):
+        path = path_of(played(6, [0, 3]), span, np.random.default_rng(seed))
+        assert path[0] in (0, 3) and 2 <= len(path) <= span + 1
+        assert path in (
+            list(range(path[0], path[-1] + 1)),
+            list(range(path[0], path[-1] - 1, -1)),
+        )
+        ends.add(path[-1])
+    assert len(ends) > 1, "either way"
+    assert path_of(played(1, [0]), span, np.random.default_rng(0)) == [0]
+
+
+def test_rounds_that_are_played_tell_of_their_strokes(tmp_path: Path) -> None:
+    (source,) = open_videos(video(tmp_path / "root", "square"))
+    rng = np.random.default_rng(0)
+    shot = source.shot(FRAMES, SIZE, rng)
+    backbone, rnn = decoder_reads()
+    found = play(shot, read_shot(shot.images, backbone, rnn), new_decoder(), 3, rng)
+    assert found is not None and 1 <= len(found.marks) <= 3
+    for frame, marks in found.marks.items():
+        assert marks.shape == SIZE and (marks >= 0).any()
+        assert found.truth[frame][marks == 1].all() and not found.truth[frame][marks == 0].any()
