@@ -37,6 +37,14 @@ SHOWN = (1, 2, 3, 5, 8)
     multiple=True,
     default=["both"],
 )
+@click.option(
+    "--refine",
+    "refines",
+    type=click.Choice(["none", "last", "every"]),
+    multiple=True,
+    default=["none"],
+)
+@click.option("--refiner-weights", help="Of the propagation network.  [default: the shipped ones]")
 @click.option("--model", default="rnn", show_default=True, help="The RNN's weights.")
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
@@ -48,6 +56,8 @@ def main(
     outlines: tuple[float, ...],
     decoders: tuple[str, ...],
     features: tuple[str, ...],
+    refines: tuple[str, ...],
+    refiner_weights: str | None,
     model: str,
     jobs: int,
     store: Path,
@@ -61,20 +71,26 @@ def main(
     from vostool.davis.results import reports, summary_of
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
+    from vostool.pipeline import Refiner
 
     sequences = [
         replace(sequence, scribbles=sequence.scribbles[:1])
         for sequence in read_root(davis_root, subset=subset)[::every]
     ]
     rounds_shown = " | ".join(f"J&F {n}" for n in SHOWN)
-    click.echo(f"| features | decoder | λ | outline | {rounds_shown} | most lost |")
-    click.echo("|---|---|---|---|" + "---|" * (len(SHOWN) + 1))
-    for read, decoder, ridge, outline in product(features, decoders, ridges, outlines):
+    click.echo(f"| features | decoder | λ | outline | refine | {rounds_shown} | most lost |")
+    click.echo("|---|---|---|---|---|" + "---|" * (len(SHOWN) + 1))
+    for read, decoder, ridge, outline, refine in product(
+        features, decoders, ridges, outlines, refines
+    ):
         preset = replace(
             PRESETS["default"],
             ridge=ridge, outline=outline, decoder=decoder == "yes", features=read,
         )  # fmt: skip
-        method = Method(store, preset, (Model(rnn=model),))
+        method = Method(
+            store, preset, (Model(rnn=model),), refine=refine,
+            refiner=Refiner(weights=refiner_weights),
+        )  # fmt: skip
         with TemporaryDirectory() as out:
             evaluation = evaluate(
                 sequences, method, Protocol(), Path(out),
@@ -89,7 +105,7 @@ def main(
             for earlier, later in zip(figures["rounds"], figures["rounds"][1:], strict=False)
         )
         figures = " | ".join(f"{score:.3f}" for score in (*scores, lost))
-        click.echo(f"| {read} | {decoder} | {ridge:g} | {outline:g} | {figures} |")
+        click.echo(f"| {read} | {decoder} | {ridge:g} | {outline:g} | {refine} | {figures} |")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ SHOWN = (1, 3, 8)
 @click.argument("runs", nargs=-1, required=True, metavar="LABEL=OUT...")
 @click.option("--curve", type=click.Path(path_type=Path), help="Draw J&F over time to this PNG.")
 @click.option("--sequences", is_flag=True, help="A row a sequence, J&F alone.")
-def main(runs: tuple[str, ...], curve: Path | None, sequences: bool) -> None:
+@click.option("--distance", is_flag=True, help="The last round, by frames from an annotated one.")
+def main(runs: tuple[str, ...], curve: Path | None, sequences: bool, distance: bool) -> None:
     """Print a Markdown table, a row a run."""
     summaries = {}
     for run in runs:
@@ -30,7 +31,19 @@ def main(runs: tuple[str, ...], curve: Path | None, sequences: bool) -> None:
         summaries[label or out] = json.loads((Path(out) / "summary.json").read_text())
     first = next(iter(summaries.values()))
     shown = [n for n in SHOWN if n <= len(first["rounds"])]
-    if sequences:
+    if distance:
+        scores = ("j", "f", "j_and_f")
+        rows = {
+            f"{row['from']:g}": [
+                f"{s['distance'][n][key]:.3f}" for s in summaries.values() for key in scores
+            ]
+            for n, row in enumerate(first["distance"])
+        }
+        heads = [
+            "frames away",
+            *(f"{label}, {key}" for label in summaries for key in ("J", "F", "J&F")),
+        ]
+    elif sequences:
         rows = {
             name: [
                 f"{summary['sequences'][name]['rounds'][n - 1]['j_and_f']:.3f}"

@@ -240,6 +240,52 @@ def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) ->
         assert evaluate(*linear, *wrong).status == 2
 
 
+def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_path: Path) -> None:
+    for when in ("none", "last", "every"):
+        done = evaluate("--sequences", "two", "--refine", when, out=when)
+        assert done.status == 0, done.err
+    none, last, every = (reports(tmp_path / when)[0] for when in ("none", "last", "every"))
+
+    def of(report: Any, interaction: int) -> Any:
+        chosen = report[report.interaction == interaction].sort_values(list(SCORES[:5]))
+        return chosen[list(SCORES)].reset_index(drop=True)
+
+    assert of(none, 1).equals(of(last, 1)), "until then nothing travels"
+    assert not of(none, 2).equals(of(last, 2))
+    assert not of(none, 1).equals(of(every, 1))
+    summary = read(tmp_path / "last")
+    assert summary["settings"]["refine"] == "last"
+    assert summary["settings"]["refiner"].startswith("refine ")
+    assert summary["rounds"][1]["j"] > 0.3
+    refused = evaluate("--refine", "every", out="last")
+    assert refused.status == 1 and "refine last is now every" in refused.errors[0]
+
+
+def test_scores_by_distance_from_the_annotated_frames(evaluate: Evaluate, tmp_path: Path) -> None:
+    assert evaluate("--sequences", "one", "--rounds", 1).status == 0
+    summary, (warm, _) = read(tmp_path / "out"), reports(tmp_path / "out")
+    bins = {row["from"]: row for row in summary["distance"]}
+    assert sum(row["frames"] for row in bins.values()) == len(warm) == 2 * FRAMES
+    # The two first rounds mark frames 1 and 2.
+    marked = warm[warm.frame == warm.scribble_idx]
+    assert bins[0]["frames"] == 2 and bins[0]["j"] == pytest.approx(marked.jaccard.mean())
+    assert bins[0]["f"] == pytest.approx(marked.contour.mean())
+
+
+def test_refinement_that_cannot_run_is_told_first(evaluate: Evaluate, tmp_path: Path) -> None:
+    net = ("--backbone", "deeplabv3plus-xception65", "--random-weights")
+    linear = ("--preset", "paper", "--features", "backbone")
+    for arguments, word in (
+        ((*net, *linear), "--refiner rgmp-resnet50"),
+        (("--backbone", DEFAULT, *net, *linear), "one model's scores"),
+        (("--refiner", "nothing"), "no propagation network 'nothing'"),
+        (("--refiner-weights", "nothing"), "no such file of weights"),
+    ):
+        done = evaluate("--refine", "last", *arguments)
+        assert done.status == 1 and word in done.errors[0], done
+        assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.shared
 def test_two_real_sequences_two_rounds(
     need: Callable[[str], None], vostool: Vostool, tmp_path: Path

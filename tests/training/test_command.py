@@ -81,19 +81,20 @@ def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
     assert decoder.status == 1 and len(decoder.errors) == 1
 
 
-def test_the_decoder_goes_on_to_the_same_weights(
-    vostool: Vostool, root: Path, tmp_path: Path
+@pytest.mark.parametrize("step", ["decoder", "refine"])
+def test_a_training_goes_on_to_the_same_weights(
+    vostool: Vostool, root: Path, tmp_path: Path, step: str
 ) -> None:
     """Cut off after a checkpoint, as a killed run is: nothing of the rest is there."""
-    options = ("train", "--step", "decoder", "--photos", root, "--videos", root, *SMALL)
+    options = ("train", "--step", step, "--photos", root, "--videos", root, *SMALL)
     finished(vostool(*options, "--out", "whole"))
     finished(vostool(*options, "--out", "again"))
-    for name in ("decoder.safetensors", "loss.png"):
+    for name in (f"{step}.safetensors", "loss.png"):
         (tmp_path / "again" / name).unlink()
     refused = vostool(*options, "--out", "again")
     assert refused.status == 1 and "--resume" in refused.errors[0]
     finished(vostool(*options, "--out", "again", "--resume"))
-    whole, again = (load_file(tmp_path / out / "decoder.safetensors") for out in ("whole", "again"))
+    whole, again = (load_file(tmp_path / out / f"{step}.safetensors") for out in ("whole", "again"))
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     with (tmp_path / "whole" / "log.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 3

@@ -56,7 +56,7 @@ def played(frames: int, annotated: list[int]) -> Played:
     marks = np.zeros((8, 8), np.int16)
     truth = np.zeros((frames, 8, 8), bool)
     return Played(
-        [], torch.zeros(frames, 1, 2, 2), truth, dict.fromkeys(annotated, marks), geometry
+        [], torch.zeros(frames, 1, 2, 2), None, truth, dict.fromkeys(annotated, marks), geometry
     )
 
 
