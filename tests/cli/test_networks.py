@@ -54,11 +54,13 @@ def test_a_file_is_accounted_for(vostool: Vostool, tmp_path: Path) -> None:
     ]
 
 
-def test_the_propagation_networks_file_is_accounted_for(vostool: Vostool, tmp_path: Path) -> None:
+def test_the_propagation_networks_file_is_accounted_for(
+    vostool: Vostool, square_clip: Path, tmp_path: Path
+) -> None:
     torch.save(random_tensors(read_layout("rgmp-resnet50.public")), tmp_path / "w.pth")
     done = vostool("weights", "--check", "w.pth", "--backbone", RGMP.name)
     assert done.status == 0 and "319 tensors fit" in done.out, done
-    done = vostool("extract", tmp_path, "--backbone", RGMP.name)
+    done = vostool("extract", square_clip, "--backbone", RGMP.name)
     assert done.status == 1 and "no backbone 'rgmp-resnet50'" in done.err
 
 

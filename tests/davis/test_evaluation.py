@@ -242,7 +242,8 @@ def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) ->
 
 def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_path: Path) -> None:
     for when in ("none", "last", "every"):
-        done = evaluate("--sequences", "two", "--refine", when, out=when)
+        options = ("--preset", "paper", "--sequences", "two", "--refine", when)
+        done = evaluate(*options, out=when)
         assert done.status == 0, done.err
     none, last, every = (reports(tmp_path / when)[0] for when in ("none", "last", "every"))
 
@@ -257,7 +258,7 @@ def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_
     assert summary["settings"]["refine"] == "last"
     assert summary["settings"]["refiner"].startswith("refine ")
     assert summary["rounds"][1]["j"] > 0.3
-    refused = evaluate("--refine", "every", out="last")
+    refused = evaluate("--preset", "paper", "--sequences", "two", "--refine", "every", out="last")
     assert refused.status == 1 and "refine last is now every" in refused.errors[0]
 
 

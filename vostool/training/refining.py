@@ -92,7 +92,9 @@ class RefineStep:
                 continue
             classifier = self._classifier(played, rng)
             path = path_of(played, self.span(iteration), rng)
-            return travel_loss(self._network, played, classifier, path)
+            loss = travel_loss(self._network, played, classifier, path)
+            if loss.requires_grad:  # else the object was nowhere to be seen on the way
+                return loss
         raise ClipError("nothing to train on: no object in these shots can be marked")
 
     @torch.no_grad()
