@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.refine.test_stored import PYRAMID, features
+from tests.refine.test_stored import SIZE as SIZE_OF_ALL
 from tests.training.test_data import video
 from tests.training.test_steps import CPU, FRAMES, SIZE, decoder_reads
 from vostool.pyramid import Level, Pyramid
+from vostool.refine import stored
+from vostool.scribbles import UNMARKED
+from vostool.training import refining
 from vostool.training.command import new_decoder, new_propagation
 from vostool.training.data import open_videos
 from vostool.training.refining import RefineStep, path_of
 from vostool.training.rounds import Played, play, read_shot
 from vostool.training.steps import Drawing
 from vostool.training.trainer import Schedule, train
+from vostool.weights import load_weights, write_weights
 
 
 def step_on(root: Path, iterations: int) -> RefineStep:
@@ -85,3 +92,41 @@ def test_rounds_that_are_played_tell_of_their_strokes(tmp_path: Path) -> None:
     for frame, marks in found.marks.items():
         assert marks.shape == SIZE and (marks >= 0).any()
         assert found.truth[frame][marks == 1].all() and not found.truth[frame][marks == 0].any()
+
+
+@torch.inference_mode()
+def test_what_is_trained_is_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way through a shot, and the propagator of `vostool refine`, on the same frames."""
+    monkeypatch.setattr(refining, "mixed_precision", lambda _: nullcontext())
+    monkeypatch.setattr(stored, "fast_dtype", lambda _: torch.float32)
+    stored._network.cache_clear()
+    network = new_propagation().eval()
+    for layer in network.predict:
+        torch.nn.init.normal_(layer.weight, std=0.05)
+    write_weights(tmp_path / "w.safetensors", network.state_dict(), {})
+    load_weights(network, tmp_path / "w.safetensors")
+    frames = 4
+    levels = [torch.from_numpy(level).float() for level in features(0, frames)]
+    classifier = torch.full((frames, *PYRAMID.levels[0].shape[:2]), -3.0)
+    for t in range(frames):
+        classifier[t, 10 + t : 30 + 2 * t, 20 + 3 * t : 50 + 5 * t] = 3.0
+    marks = np.full(SIZE_OF_ALL, UNMARKED, np.int16)
+    marks[60:90, 130] = 1
+    truth = np.zeros((frames, *SIZE_OF_ALL), bool)
+    shot = Played(levels, classifier[:, None], None, truth, {0: marks}, PYRAMID)
+
+    way = refining._Way(network, shot, classifier)
+    found = [way.step(t)[0] for t in range(frames)]
+
+    carries = stored.StoredPropagator(
+        PYRAMID, (1,), features, lambda _: classifier[:, None], tmp_path / "w.safetensors", CPU
+    )
+    first, *others = carries.sights(0, frames)
+    logits = carries.begin(first, marks)
+    torch.testing.assert_close(found[0], logits[0], atol=1e-4, rtol=1e-4)
+    memory = carries.remember(first, torch.sigmoid(logits), marks)
+    for sight, expected in zip(others, found[1:], strict=True):
+        logits = carries.step(sight, torch.sigmoid(logits), memory)
+        torch.testing.assert_close(expected, logits[0], atol=1e-3, rtol=1e-3)
+        assert (logits[0] - sight.classifier[0]).abs().max() > 0.1
+    stored._network.cache_clear()
