@@ -51,6 +51,13 @@ def test_untrained_it_gives_the_classifiers_answer() -> None:
 
 
 @torch.inference_mode()
+def test_where_there_is_no_news_it_gives_the_classifiers_answer(trained: Propagation) -> None:
+    shown = look().without_news()
+    assert not shown.marks.any()
+    torch.testing.assert_close(trained(shown)[0], shown.classifier)
+
+
+@torch.inference_mode()
 def test_everything_it_is_shown_matters(trained: Propagation) -> None:
     shown, other = look(0), look(1)
     reference = trained.reference(look(2))

@@ -5,17 +5,19 @@ frame before it, and the reference, with its own. Both meet in a global convolut
 modules bring the result up, with a prediction at each stride.
 
 Three things are other than there. The encoder begins with the backbone's stored features, so no
-backbone runs when a mask travels. It is shown what RGMP had no use for: the classifier's answer for
-the frame, from which its own begins, and the strokes that the user drew on it. And the target's
-features are matched with the reference's, vertex by vertex, as in the same authors' "Video Object
-Segmentation using Space-Time Memory Networks", ICCV 2019: the global convolution alone does not
-find an object again that has gone far.
+backbone runs when a mask travels. The target's features are matched with the reference's, vertex
+by vertex, as in the same authors' "Video Object Segmentation using Space-Time Memory Networks",
+ICCV 2019: the global convolution alone does not find an object again that has gone far. And it is
+shown the classifier's answer, and the strokes that the user drew, and says what the news changes:
+it looks twice, once without mask, strokes and reference, and the difference of its two answers is
+added to the classifier's. What it would have drawn otherwise anyway, by a taste of its own, does
+not count: the decoder, trained for longer, does that better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -53,6 +55,11 @@ class Look:
     classifier: Tensor
     mask: Tensor
     marks: Tensor
+
+    def without_news(self) -> Look:
+        """The same, as the classifier alone knows it."""
+        unmarked = torch.zeros_like(self.marks)
+        return replace(self, mask=torch.sigmoid(self.classifier), marks=unmarked)
 
 
 @dataclass(frozen=True)
@@ -104,8 +111,17 @@ class Propagation(nn.Module):
                 their own, as the annotated ones are.
 
         Returns:
-            (N, 1, h, w) at each stride, finest first. An untrained network gives the classifier's.
+            (N, 1, h, w) at each stride, finest first: the classifier's where there is no news.
         """
+        told, untold = self._answer(look, reference), self._answer(look.without_news(), None)
+        classifier, logits = look.classifier, []
+        for with_news, without in zip(told, untold, strict=True):
+            logits.append(classifier + with_news - without)
+            classifier = halved(classifier)
+        return logits
+
+    def _answer(self, look: Look, reference: Reference | None) -> list[Tensor]:
+        """What it would add to the classifier's logits, at each stride."""
         seen = self.encoder(look)
         reference = reference or self._reference(look, seen[-1])
         matched = self._match(look, reference)
@@ -114,10 +130,6 @@ class Propagation(nn.Module):
         for n in reversed(range(len(WIDTHS) - 1)):
             x = self.refine[n](seen[n], x, matched if n == MATCHED else None)
             logits.insert(0, self.predict[n](functional.relu(x)))
-        classifier = look.classifier
-        for n, predicted in enumerate(logits):
-            logits[n] = predicted + classifier
-            classifier = halved(classifier)
         return logits
 
     def _reference(self, look: Look, seen: Tensor) -> Reference:
