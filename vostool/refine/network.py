@@ -96,7 +96,7 @@ class Propagation(nn.Module):
             Refine(width, below, matched=n == MATCHED)
             for n, (width, below) in enumerate(pairwise(WIDTHS))
         )
-        self.predict = nn.ModuleList(conv3(width, 1, begins_at_zero=True) for width in WIDTHS)
+        self.predict = nn.ModuleList(_prediction(width) for width in WIDTHS)
 
     def reference(self, look: Look) -> Reference:
         """What is remembered of a frame whose mask is known."""
@@ -229,3 +229,10 @@ class Refine(nn.Module):
         x = self.skip(x) + doubled(self.bring_up(below), seen.shape[-2:])
         merged: Tensor = self.merge(x)
         return merged
+
+
+def _prediction(width: int) -> nn.Conv2d:
+    """Without a bias, which would not count, and zero to begin with."""
+    conv = nn.Conv2d(width, 1, 3, padding=1, bias=False)
+    nn.init.zeros_(conv.weight)
+    return conv
