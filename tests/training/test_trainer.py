@@ -100,3 +100,17 @@ def test_a_group_learns_at_its_share_of_the_rate(tmp_path: Path) -> None:
     train(network, Fit(network), Schedule(1, learning_rate=0.1), tmp_path, {}, lambda *_: None)
     assert abs(network.weight.item() - weight) == pytest.approx(0.1, rel=1e-3)
     assert abs(network.bias.item() - bias) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_one_odd_shot_does_not_spoil_the_rest(tmp_path: Path) -> None:
+    class Odd(Fit):
+        def loss(self, iteration: int) -> Tensor:
+            return super().loss(iteration) * (np.nan if iteration == 6 else 1.0)
+
+    torch.manual_seed(0)
+    network = nn.Linear(1, 1)
+    train(network, Odd(network), SCHEDULE, tmp_path / "odd", {}, lambda *_: None)
+    assert all(torch.isfinite(p).all() for p in network.parameters())
+    with (tmp_path / "odd" / LOG).open(newline="") as stream:
+        losses = [row[1] for row in csv.reader(stream)][1:]
+    assert losses[6] == "nan" and len(losses) == SCHEDULE.iterations

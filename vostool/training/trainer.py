@@ -111,8 +111,9 @@ def train(
         optimizer.zero_grad()
         loss = step.loss(iteration)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
-        optimizer.step()
+        norm = torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
+        if torch.isfinite(norm):  # one odd shot must not spoil all that was learnt
+            optimizer.step()
         value = loss.item()
         rows.append([str(iteration), f"{value:.6g}", f"{time.perf_counter() - begun:.2f}"])
         progress(iteration + 1, schedule.iterations, value)
