@@ -22,7 +22,7 @@ from vostool.scribbles import Scribbles, Stroke
 from vostool.store import FeatureStore
 
 FRAMES = 70
-LONG = 700
+LONG = 280
 
 
 def main() -> None:
