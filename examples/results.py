@@ -34,15 +34,14 @@ def main(runs: tuple[str, ...], curve: Path | None, sequences: bool, distance: b
     if distance:
         scores = ("j", "f", "j_and_f")
         rows = {
-            f"{row['from']:g}": [
-                f"{s['distance'][n][key]:.3f}" for s in summaries.values() for key in scores
+            row["away"]: [
+                str(row["frames"]),
+                *(f"{s['distance'][n][key]:.3f}" for s in summaries.values() for key in scores),
             ]
             for n, row in enumerate(first["distance"])
         }
-        heads = [
-            "frames away",
-            *(f"{label}, {key}" for label in summaries for key in ("J", "F", "J&F")),
-        ]
+        columns = [f"{label}, {score}" for label in summaries for score in ("J", "F", "J&F")]
+        heads = ["frames away", "frames", *columns]
     elif sequences:
         rows = {
             name: [

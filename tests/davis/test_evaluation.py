@@ -265,12 +265,13 @@ def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_
 def test_scores_by_distance_from_the_annotated_frames(evaluate: Evaluate, tmp_path: Path) -> None:
     assert evaluate("--sequences", "one", "--rounds", 1).status == 0
     summary, (warm, _) = read(tmp_path / "out"), reports(tmp_path / "out")
-    bins = {row["from"]: row for row in summary["distance"]}
+    bins = {row["away"]: row for row in summary["distance"]}
     assert sum(row["frames"] for row in bins.values()) == len(warm) == 2 * FRAMES
     # The two first rounds mark frames 1 and 2.
     marked = warm[warm.frame == warm.scribble_idx]
-    assert bins[0]["frames"] == 2 and bins[0]["j"] == pytest.approx(marked.jaccard.mean())
-    assert bins[0]["f"] == pytest.approx(marked.contour.mean())
+    assert bins["0"]["frames"] == 2 and bins["0"]["j"] == pytest.approx(marked.jaccard.mean())
+    assert set(bins) == {"0", "1", "2 to 3"}
+    assert bins["0"]["f"] == pytest.approx(marked.contour.mean())
 
 
 def test_refinement_that_cannot_run_is_told_first(evaluate: Evaluate, tmp_path: Path) -> None:

@@ -231,9 +231,9 @@ def _print(summary: dict[str, Any]) -> None:
         ["frames from an annotated one", "J", "F", "J&F", "frames"],
         [
             [
-                f"{row['from']:g} or more",
+                row["away"],
                 *(f"{row[key]:.3f}" for key in ("j", "f", "j_and_f")),
-                f"{row['frames']:g}",
+                str(row["frames"]),
             ]
             for row in summary["distance"]
         ],

@@ -148,7 +148,7 @@ def _rounds(warm: Summary, cold: Summary) -> list[dict[str, float]]:
     ]
 
 
-def _by_distance(evaluation: Evaluation, report: Report) -> list[dict[str, float]]:
+def _by_distance(evaluation: Evaluation, report: Report) -> list[dict[str, Any]]:
     """J and F of the last round's frames, by their distance from the nearest annotated frame."""
     annotated = {
         (sample.sequence, sample.number): [f for r in sample.rounds for f in r.annotated_frames]
@@ -159,12 +159,20 @@ def _by_distance(evaluation: Evaluation, report: Report) -> list[dict[str, float
     distance = np.array(
         [min(abs(frame - a) for a in annotated[name, number]) for name, number, frame in keys]
     )
-    rows = []
+    rows: list[dict[str, Any]] = []
     for low, high in pairwise((*DISTANCES, np.inf)):
         here = last[(distance >= low) & (distance < high)]
         if len(here):
-            j, f = float(here.jaccard.mean()), float(here.contour.mean())
-            rows.append({"from": low, "frames": len(here), "j": j, "f": f, "j_and_f": (j + f) / 2})
+            away = f"{low} or more" if high == np.inf else f"{low} to {high - 1}"
+            rows.append(
+                {
+                    "away": str(low) if high == low + 1 else away,
+                    "frames": len(here),
+                    "j": float(here.jaccard.mean()),
+                    "f": float(here.contour.mean()),
+                    "j_and_f": float(here.jaccard.mean() + here.contour.mean()) / 2,
+                }
+            )
     return rows
 
 
