@@ -16,7 +16,8 @@ import numpy as np
 from common import best_of, clip_480p, cold, peak_memory, scribble, table
 
 from vostool import pipeline
-from vostool.adapter import PRESETS, write_adapter
+from vostool.adapter import PRESETS, Adapter, write_adapter
+from vostool.clips import Clip
 from vostool.refine.kept import InMemory
 from vostool.scribbles import Scribbles, Stroke
 from vostool.store import FeatureStore
@@ -25,15 +26,21 @@ FRAMES = 70
 LONG = 280
 
 
+def fitted(clip: Clip, root: Path) -> tuple[FeatureStore, Adapter]:
+    """A store with the clip's features, and an adapter that is in ``a.h5``, too."""
+    store = FeatureStore(root / "store")
+    pipeline.extract(clip, store)
+    pipeline.propagate("bench", store)
+    adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
+    write_adapter(root / "a.h5", adapter)
+    return store, adapter
+
+
 def main() -> None:
     """Print the tables."""
     with clip_480p(FRAMES) as clip, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        store = FeatureStore(root / "store")
-        pipeline.extract(clip, store)
-        pipeline.propagate("bench", store)
-        adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-        write_adapter(root / "a.h5", adapter)
+        store, adapter = fitted(clip, root)
         path = np.array([[0.43, 0.5], [0.43, 0.7]])
         later = Scribbles("benchmark", {30: [Stroke(1, path)]}, {})
         after = pipeline.adapt("bench", store, [later], preset=PRESETS["default"], earlier=adapter)
@@ -57,11 +64,7 @@ def main() -> None:
         memory = peak_memory(*command, "--out", root / "n")
     with clip_480p(LONG) as clip, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        store = FeatureStore(root / "store")
-        pipeline.extract(clip, store)
-        pipeline.propagate("bench", store)
-        adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-        write_adapter(root / "a.h5", adapter)
+        fitted(clip, root)
         command = ("refine", "bench", "--adapter", root / "a.h5", "--store", root / "store")
         long_memory = peak_memory(*command, "--out", root / "n")
     table(
