@@ -12,9 +12,9 @@ import zarr
 
 from tests.conftest import moving_square, square_mask
 from vostool import backbones, pipeline
-from vostool.adapter import PRESETS
 from vostool.clips import open_clip
 from vostool.errors import AdapterError, ScribbleError, StoreError
+from vostool.presets import PRESETS
 from vostool.scribbles import Scribbles, read_scribbles
 from vostool.store import FeatureStore, Stage
 
@@ -54,7 +54,7 @@ def test_a_second_extract_runs_no_network(
     store: FeatureStore, stage: Stage, square_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backbones, "load_backbone", lambda *_: pytest.fail("ran the network"))
-    assert pipeline.extract(open_clip(square_clip), store).stamp == stage.stamp
+    assert pipeline.extract(open_clip(square_clip), store).cache_key == stage.cache_key
 
 
 def test_another_option_makes_it_again_and_says_why(
@@ -95,8 +95,8 @@ def test_a_clip_that_was_moved_keeps_its_features(
     (tmp_path / "elsewhere").mkdir()
     moved = square_clip.rename(tmp_path / "elsewhere" / "square")
     again = pipeline.extract(open_clip(moved), store)
-    assert again.stamp == stage.stamp
-    assert store.stage("square", "backbone").facts.source == str(moved.resolve())
+    assert again.cache_key == stage.cache_key
+    assert store.stage("square", "backbone").metadata.source == str(moved.resolve())
 
 
 def test_the_same_input_gives_the_same_adapter(
@@ -162,7 +162,7 @@ def test_both_are_the_backbones_features_and_then_the_contexts(
     for level, expected in enumerate(wanted):
         np.testing.assert_array_equal(np.concatenate([c[level] for c in chunks]), expected)
         np.testing.assert_array_equal(both.read_frame(5)[level], expected[5])
-    assert both.stamp.difference(stage.stamp), "the stamp tells of the context too"
+    assert both.cache_key.difference(stage.cache_key), "the stamp tells of the context too"
 
 
 def test_scribbles_of_a_longer_clip_are_refused(store: FeatureStore, stage: Stage) -> None:
@@ -177,7 +177,7 @@ def test_context_is_propagated_and_can_be_adapted(
     context = store.stage("square", "context")
     assert context.frames == 12 and [lv.shape for lv in context.pyramid.levels] == [(12, 16, 128)]
     again = pipeline.propagate("square", store)
-    assert again.stamp == context.stamp
+    assert again.cache_key == context.cache_key
     adapter = pipeline.adapt("square", store, [one_round], preset=PRESETS["paper"])
     assert adapter.provenance.stage == "context" and adapter.W.shape == (128, 2)
     assert len(list(pipeline.predict(adapter, context))) == 12

@@ -14,24 +14,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vostool.errors import ClipError
+from vostool.images import IMAGE_SUFFIXES, Frame, read_image
 
-Frame = npt.NDArray[np.uint8]
-"""One frame: (H, W, 3) uint8, RGB."""
-
-UNREADABLE_IMAGE = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,
-    SyntaxError,
-    ValueError,
-)
-"""What Pillow raises for a file that is no whole image."""
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 FRAMES_A_HEADER_MAY_OVERSTATE = 0.01
 """Containers without an index estimate their frame count; within this share (and two frames) a
 video that ends early is taken as whole."""
@@ -107,7 +93,8 @@ class Clip:
         """Decode the frames one after the other, from number ``start`` of this clip on.
 
         Raises:
-            ClipError: a frame does not decode or is of another size; a video breaks off.
+            ImageError: a frame's file is not a whole image.
+            ClipError: a frame is of another size; a video breaks off.
         """
         images = self._from_files(start) if self.files else self._from_video(start)
         first: tuple[int, ...] | None = (*self.size, 3) if start else None
@@ -161,6 +148,7 @@ def open_clip(
 
     Raises:
         ClipError: there is no such thing, it holds no frames, or the first does not decode.
+        ImageError: the first frame's file is not a whole image.
     """
     path = Path(source)
     if not path.exists():
@@ -210,22 +198,6 @@ def open_davis_sequence(
         count = sum(entry.is_dir() for entry in images.iterdir())
         raise ClipError(f"{root}: no sequence {sequence!r} among its {count}; see {images}")
     return open_clip(folder, name=name or sequence, frames=frames)
-
-
-def read_image(file: Path) -> Frame:
-    """Decode one image file, upright, as RGB.
-
-    Pillow reads it, for it refuses truncated files, where OpenCV fills them up with grey.
-
-    Raises:
-        ClipError: the file is not a whole image.
-    """
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(upright.convert("RGB"))
-    except UNREADABLE_IMAGE as problem:
-        raise ClipError(f"{file}: not a whole image ({problem}); restore or remove it") from problem
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:

@@ -14,13 +14,16 @@ network's pixel (s·i, s·j): every coarse vertex is also a vertex of each finer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+Item = TypeVar("Item")
 
 FINEST_READ = 8
 """The stride onto which finer levels are averaged before single pixels of them are read."""
@@ -48,12 +51,14 @@ class Pyramid:
     Attributes:
         clip_size: (H, W) of the clip's frames.
         network_size: (H, W) at which the network saw them.
-        levels: the grids, finest first; context, where it is read too, comes last.
+        levels: the grids, finest first; those of context, where it is read, come last.
+        context_levels: how many of the levels are context.
     """
 
     clip_size: tuple[int, int]
     network_size: tuple[int, int]
     levels: tuple[Level, ...]
+    context_levels: int = 0
 
     @property
     def channels(self) -> int:
@@ -66,9 +71,23 @@ class Pyramid:
         by_stride = sorted(self.levels, key=lambda level: level.stride)
         return next((lv for lv in by_stride if lv.stride >= FINEST_READ), by_stride[-1])
 
-    def beside(self, other: Pyramid) -> Pyramid:
-        """These levels and, after them, those of other features of the same clip."""
-        return Pyramid(self.clip_size, self.network_size, self.levels + other.levels)
+    @property
+    def backbone(self) -> Pyramid:
+        """The backbone's levels alone."""
+        return Pyramid(self.clip_size, self.network_size, tuple(self.of_backbone(self.levels)))
+
+    def of_backbone(self, per_level: Sequence[Item]) -> Sequence[Item]:
+        """Of things with one for each level, those of the backbone's levels."""
+        return per_level[: len(self.levels) - self.context_levels]
+
+    def with_context(self, context: Pyramid) -> Pyramid:
+        """The backbone's levels and, after them, those of the same clip's context."""
+        return Pyramid(
+            self.clip_size,
+            self.network_size,
+            self.levels + context.levels,
+            context_levels=len(context.levels),
+        )
 
     def sample(
         self, features: list[npt.NDArray[np.float16]], xy: npt.NDArray[np.int_]

@@ -2,12 +2,13 @@
 
 Two formats are read: the JSON of the DAVIS interactive benchmark (Caelles et al., "The 2018 DAVIS
 Challenge on Video Object Segmentation", arXiv:1803.00557), and indexed PNGs named by frame, as any
-paint program can draw them.
+paint program can draw them. From Python they are made of arrays or of strokes, too.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,14 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from vostool.clips import UNREADABLE_IMAGE
 from vostool.errors import ScribbleError
+from vostool.images import read_mask
 
 BACKGROUND = 0
 LARGEST_OBJECT_ID = 255
 PAINTED_BACKGROUND = 255
-"""The palette index of background strokes in a PNG, where 0 is the blank canvas."""
+"""The index of background strokes in a painted PNG or array, where 0 is the blank canvas."""
 UNMARKED = -1
 """Where a stroke map holds no stroke."""
 
@@ -61,6 +61,57 @@ class Scribbles:
     drawn: dict[int, StrokeMap]
     frames: int | None = None
     sequence: str | None = None
+
+    @classmethod
+    def from_arrays(
+        cls, painted: Mapping[int, npt.NDArray[np.integer]], source: str = "arrays"
+    ) -> Scribbles:
+        """One round painted as pixels.
+
+        Args:
+            painted: by frame number, (H, W) of the clip's size: 0 is untouched, k is object k, 255
+                is background.
+            source: what to call it in messages.
+
+        Raises:
+            ScribbleError: an array is not two-dimensional, or has other values.
+        """
+        drawn: dict[int, StrokeMap] = {}
+        for frame, pixels in painted.items():
+            where = f"{source}: frame {frame}"
+            pixels = np.asarray(pixels)
+            if frame < 0:
+                raise ScribbleError(f"{where}: frames count from 0")
+            if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+                raise ScribbleError(f"{where}: must be an array (H, W) of whole numbers")
+            if pixels.size and (pixels.min() < 0 or pixels.max() > PAINTED_BACKGROUND):
+                raise ScribbleError(f"{where}: its values must be in 0..{PAINTED_BACKGROUND}")
+            marks = pixels.astype(np.int16)
+            marks[pixels == 0] = UNMARKED
+            marks[pixels == PAINTED_BACKGROUND] = BACKGROUND
+            if (marks != UNMARKED).any():
+                drawn[frame] = marks
+        return cls(source, {}, drawn)
+
+    @classmethod
+    def from_strokes(
+        cls, strokes: Mapping[int, Sequence[Stroke]], source: str = "strokes"
+    ) -> Scribbles:
+        """One round of strokes.
+
+        Args:
+            strokes: by frame number.
+            source: what to call it in messages.
+
+        Raises:
+            ScribbleError: an object id or a point is out of range.
+        """
+        for frame, here in strokes.items():
+            if frame < 0:
+                raise ScribbleError(f"{source}: frame {frame}: frames count from 0")
+            for number, stroke in enumerate(here):
+                _check_stroke(stroke, f"{source}: frame {frame}, stroke {number}")
+        return cls(source, {frame: list(here) for frame, here in strokes.items() if here}, {})
 
     @property
     def annotated_frames(self) -> list[int]:
@@ -112,6 +163,40 @@ class Scribbles:
         return marks
 
 
+AnyScribbles = (
+    Scribbles | str | Path | Mapping[int, npt.NDArray[np.integer]] | Mapping[int, Sequence[Stroke]]
+)
+"""What a round of scribbles can be given as: see :func:`as_scribbles`."""
+
+
+def as_scribbles(given: AnyScribbles) -> Scribbles:
+    """One round of scribbles, of whatever they are given as.
+
+    Args:
+        given: scribbles; a path, as of :func:`read_scribbles`; or, by frame number, arrays, as of
+            :meth:`Scribbles.from_arrays`, or lists of strokes.
+
+    Raises:
+        ScribbleError: they are not what they should be, or hold no stroke.
+    """
+    if isinstance(given, Scribbles):
+        return given
+    if isinstance(given, (str, Path)):
+        return read_scribbles(given)
+    painted, strokes = {}, {}
+    for frame, content in given.items():
+        if isinstance(content, np.ndarray):
+            painted[frame] = content
+        else:
+            strokes[frame] = content
+    if painted and strokes:
+        raise ScribbleError("scribbles: give arrays for all frames, or strokes for all")
+    made = Scribbles.from_arrays(painted) if painted else Scribbles.from_strokes(strokes)
+    if not made.annotated_frames:
+        raise ScribbleError("scribbles: no stroke at all; draw on at least one frame")
+    return made
+
+
 def read_scribbles(path: str | Path) -> Scribbles:
     """Read one round of scribbles: a DAVIS interactive JSON file, or a folder of indexed PNGs.
 
@@ -161,22 +246,36 @@ def parse_scribbles(document: Any, source: str) -> Scribbles:
 def _parse_stroke(entry: Any, where: str) -> Stroke:
     if not isinstance(entry, dict) or not {"path", "object_id"} <= entry.keys():
         raise ScribbleError(f'{where}: must be an object with "path" and "object_id"')
-    object_id = entry["object_id"]
-    if isinstance(object_id, bool) or not isinstance(object_id, int):
-        raise ScribbleError(f'{where}: "object_id" must be a whole number')
-    if not BACKGROUND <= object_id <= LARGEST_OBJECT_ID:
-        raise ScribbleError(f"{where}: object id {object_id} is not in 0..{LARGEST_OBJECT_ID}")
     path = entry["path"]
     if not isinstance(path, list) or not path:
         raise ScribbleError(f'{where}: "path" must be a list of [x, y] points')
     for point in path:
         if not isinstance(point, list) or len(point) != 2 or not all(map(_is_number, point)):
             raise ScribbleError(f"{where}: a point must be [x, y], two numbers in 0..1")
-        if not all(0.0 <= value <= 1.0 for value in point):  # NaN is caught here, too
-            raise ScribbleError(
-                f"{where}: point {point} is not in 0..1; x and y count in widths and heights"
-            )
-    return Stroke(object_id, np.asarray(path, np.float64))
+        if not all(0.0 <= value <= 1.0 for value in point):  # before a huge one is no float
+            raise _outside(point, where)
+    stroke = Stroke(entry["object_id"], np.asarray(path, np.float64))
+    _check_stroke(stroke, where)
+    return stroke
+
+
+def _check_stroke(stroke: Stroke, where: str) -> None:
+    object_id, path = stroke.object_id, stroke.path
+    if isinstance(object_id, bool) or not isinstance(object_id, (int, np.integer)):
+        raise ScribbleError(f'{where}: "object_id" must be a whole number')
+    if not BACKGROUND <= object_id <= LARGEST_OBJECT_ID:
+        raise ScribbleError(f"{where}: object id {object_id} is not in 0..{LARGEST_OBJECT_ID}")
+    if path.ndim != 2 or path.shape[1] != 2 or not len(path):
+        raise ScribbleError(f'{where}: "path" must be points (n, 2), x and y')
+    outside = ~((path >= 0.0) & (path <= 1.0)).all(axis=1)  # NaN is caught here, too
+    if outside.any():
+        raise _outside(path[outside][0].tolist(), where)
+
+
+def _outside(point: list[float], where: str) -> ScribbleError:
+    return ScribbleError(
+        f"{where}: point {point} is not in 0..1; x and y count in widths and heights"
+    )
 
 
 def _is_number(value: Any) -> bool:
@@ -195,27 +294,14 @@ def _read_json(path: Path) -> Scribbles:
 
 def _read_painted(folder: Path) -> Scribbles:
     """Indexed PNGs ``00012.png`` painted on a blank canvas: 0 is untouched, 255 is background."""
-    drawn: dict[int, StrokeMap] = {}
-    seen: set[int] = set()
+    painted: dict[int, npt.NDArray[np.uint8]] = {}
     files = sorted(folder.glob("*.png"))
     if not files:
         raise ScribbleError(f"{folder}: no PNG in this folder; name them by frame, as 00012.png")
     for file in files:
         if not file.stem.isdecimal():
             raise ScribbleError(f"{file}: name it by its frame's number, as 00012.png")
-        if int(file.stem) in seen:
+        if int(file.stem) in painted:
             raise ScribbleError(f"{file}: frame {int(file.stem)} has another PNG; keep one of them")
-        seen.add(int(file.stem))
-        try:
-            with Image.open(file) as image:
-                mode, pixels = image.mode, np.asarray(image)
-        except UNREADABLE_IMAGE as problem:
-            raise ScribbleError(f"{file}: not a whole PNG ({problem})") from problem
-        if mode not in ("P", "L"):
-            raise ScribbleError(f"{file}: is a {mode} image; save it indexed, one index an object")
-        marks = pixels.astype(np.int16)
-        marks[pixels == 0] = UNMARKED
-        marks[pixels == PAINTED_BACKGROUND] = BACKGROUND
-        if (marks != UNMARKED).any():
-            drawn[int(file.stem)] = marks
-    return Scribbles(str(folder), {}, drawn)
+        painted[int(file.stem)] = read_mask(file)
+    return Scribbles.from_arrays(painted, str(folder))

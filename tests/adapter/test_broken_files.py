@@ -20,39 +20,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vostool.adapter import (
-    PRESETS,
     Adapter,
-    Moments,
     Provenance,
     Samples,
-    read_adapter,
+    SufficientStatistics,
     write_adapter,
 )
 from vostool.errors import AdapterError
+from vostool.presets import PRESETS
 
 
 def some_adapter(channels: int = 4) -> Adapter:
     rng = np.random.default_rng(0)
     labels = np.array([0, 0, 0, 5, 5, 9])
-    moments = Moments.none(channels).plus(rng.normal(size=(6, channels)), labels)
+    statistics = SufficientStatistics.empty(channels).plus(rng.normal(size=(6, channels)), labels)
     samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
     provenance = Provenance(
         "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json",), 3, "0"
     )
     W = rng.normal(size=(channels, 3))
-    return Adapter(W, moments, samples, strokes, PRESETS["default"], provenance)
+    return Adapter(W, statistics, samples, strokes, PRESETS["default"], provenance)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    write_adapter(tmp_path / "a.h5", some_adapter())
+    some_adapter().write(tmp_path / "a.h5")
     return tmp_path / "a.h5"
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     file = tmp_path_factory.mktemp("whole") / "a.h5"
-    write_adapter(file, some_adapter())
+    some_adapter().write(file)
     return file.read_bytes()
 
 
@@ -77,7 +76,7 @@ def put_attribute(name: str, value: object) -> Callable[[h5py.File], None]:
     [
         drop("W"),
         drop("object_ids"),
-        drop("moments"),
+        drop("statistics"),
         drop("samples/round"),
         put("W", 5),
         put("W", np.zeros((4, 2))),
@@ -87,9 +86,9 @@ def put_attribute(name: str, value: object) -> Callable[[h5py.File], None]:
         put("object_ids", [0, 5]),
         put("object_ids", [0, 5, 256]),
         put("object_ids", [1, 5, 9]),
-        put("moments/counts", np.zeros(2)),
-        put("moments/sums", np.zeros((3, 5))),
-        put("moments/gram", np.zeros((4, 5))),
+        put("statistics/counts", np.zeros(2)),
+        put("statistics/sums", np.zeros((3, 5))),
+        put("statistics/gram", np.zeros((4, 5))),
         put("samples/x", np.zeros(7, np.int64)),
         put_attribute("format", "vostool adapter 0"),
         put_attribute("format", 5),
@@ -107,7 +106,7 @@ def test_a_part_that_is_missing_or_does_not_fit_is_refused(
     with h5py.File(file, "a") as h5:
         change(h5)
     with pytest.raises(AdapterError, match=r"a\.h5: not a") as caught:
-        read_adapter(file)
+        Adapter.read(file)
     assert "\n" not in str(caught.value)
 
 
@@ -119,7 +118,7 @@ def test_a_file_cut_anywhere_is_refused(
     file = tmp_path_factory.getbasetemp() / "cut.h5"
     file.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
     with pytest.raises(AdapterError, match=r"cut\.h5"):
-        read_adapter(file)
+        Adapter.read(file)
 
 
 @settings(max_examples=150, deadline=None)
@@ -134,14 +133,14 @@ def test_overwritten_bytes_never_end_in_a_traceback(
     content[at : at + len(junk)] = junk
     file.write_bytes(content[: len(whole)])
     try:
-        read_adapter(file)
+        Adapter.read(file)
     except AdapterError as problem:
         assert str(file) in str(problem)
 
 
 def test_a_folder_is_no_adapter(tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="no such file"):
-        read_adapter(tmp_path)
+        Adapter.read(tmp_path)
 
 
 def test_a_write_that_fails_leaves_the_file_that_was_there(
@@ -167,7 +166,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
         "from tests.adapter.test_broken_files import some_adapter, write_adapter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
-        "write_adapter(Path(sys.argv[1]), some_adapter(256))"
+        "some_adapter(256).write(Path(sys.argv[1]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(file)], capture_output=True, text=True
@@ -182,5 +181,5 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.h5").mkdir()
     with pytest.raises(AdapterError, match=r"a\.h5: cannot be written"):
-        write_adapter(tmp_path / "a.h5", some_adapter())
+        some_adapter().write(tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.h5"]

@@ -9,42 +9,44 @@ import numpy as np
 import pytest
 
 from vostool.adapter import (
-    PRESETS,
     Adapter,
-    Moments,
     Provenance,
     Samples,
-    read_adapter,
-    write_adapter,
+    SufficientStatistics,
 )
 from vostool.errors import AdapterError
+from vostool.presets import PRESETS
 
 
 @pytest.fixture
 def adapter() -> Adapter:
     rng = np.random.default_rng(0)
-    moments = Moments.none(4).plus(rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9]))
+    statistics = SufficientStatistics.empty(4).plus(
+        rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9])
+    )
     samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
     provenance = Provenance(
         "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
     )
-    return Adapter(rng.normal(size=(4, 3)), moments, samples, strokes, PRESETS["paper"], provenance)
+    return Adapter(
+        rng.normal(size=(4, 3)), statistics, samples, strokes, PRESETS["paper"], provenance
+    )
 
 
 def test_round_trip(adapter: Adapter, tmp_path: Path) -> None:
-    write_adapter(tmp_path / "a.h5", adapter)
-    back = read_adapter(tmp_path / "a.h5")
+    adapter.write(tmp_path / "a.h5")
+    back = Adapter.read(tmp_path / "a.h5")
     assert back.object_ids == (0, 5, 9)
     assert back.preset == adapter.preset and back.provenance == adapter.provenance
     np.testing.assert_array_equal(back.W, adapter.W)
-    np.testing.assert_array_equal(back.moments.gram, adapter.moments.gram)
+    np.testing.assert_array_equal(back.statistics.gram, adapter.statistics.gram)
     np.testing.assert_array_equal(back.samples.xy, adapter.samples.xy)
     np.testing.assert_array_equal(back.strokes.xy, adapter.strokes.xy)
 
 
 def test_missing_file_tells_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="vostool adapt"):
-        read_adapter(tmp_path / "a.h5")
+        Adapter.read(tmp_path / "a.h5")
 
 
 def test_other_files_are_none(tmp_path: Path) -> None:
@@ -53,18 +55,18 @@ def test_other_files_are_none(tmp_path: Path) -> None:
         h5["x"] = 1
     for name in ("text.h5", "foreign.h5"):
         with pytest.raises(AdapterError, match=name):
-            read_adapter(tmp_path / name)
+            Adapter.read(tmp_path / name)
 
 
 def test_a_truncated_file_is_none(adapter: Adapter, tmp_path: Path) -> None:
-    write_adapter(tmp_path / "a.h5", adapter)
+    adapter.write(tmp_path / "a.h5")
     whole = (tmp_path / "a.h5").read_bytes()
     (tmp_path / "a.h5").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(AdapterError, match=r"a\.h5"):
-        read_adapter(tmp_path / "a.h5")
+        Adapter.read(tmp_path / "a.h5")
 
 
 def test_a_folder_that_is_not_there(adapter: Adapter, tmp_path: Path) -> None:
     with pytest.raises(AdapterError, match="cannot be written"):
-        write_adapter(tmp_path / "no" / "a.h5", adapter)
+        adapter.write(tmp_path / "no" / "a.h5")
     assert not (tmp_path / "no").exists()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vostool.adapter import Moments, solve
+from vostool.adapter import SufficientStatistics, solve
 from vostool.errors import AdapterError
 
 
@@ -31,15 +31,15 @@ def test_the_solution_is_that_of_least_squares(
     seed: int, samples: int, channels: int, objects: int
 ) -> None:
     x, labels = some(seed, samples, channels, objects)
-    W = solve(Moments.none(channels).plus(x, labels), 0.1)
+    W = solve(SufficientStatistics.empty(channels).plus(x, labels), 0.1)
     np.testing.assert_allclose(W, least_squares(x, labels, 0.1), atol=1e-8)
 
 
 @given(st.integers(0, 99), st.integers(1, 40))
 def test_rounds_add_up(seed: int, cut: int) -> None:
     x, labels = some(seed, 40, 5, 3)
-    whole = Moments.none(5).plus(x, labels)
-    parts = Moments.none(5).plus(x[:cut], labels[:cut]).plus(x[cut:], labels[cut:])
+    whole = SufficientStatistics.empty(5).plus(x, labels)
+    parts = SufficientStatistics.empty(5).plus(x[:cut], labels[:cut]).plus(x[cut:], labels[cut:])
     assert parts.object_ids == whole.object_ids
     np.testing.assert_allclose(parts.gram, whole.gram, atol=1e-10)
     np.testing.assert_allclose(parts.sums, whole.sums, atol=1e-10)
@@ -48,16 +48,16 @@ def test_rounds_add_up(seed: int, cut: int) -> None:
 
 def test_an_object_that_comes_later_keeps_the_columns_in_order_of_id() -> None:
     x, labels = some(0, 20, 4, 1)
-    moments = Moments.none(4).plus(x, labels * 7).plus(x, labels * 3)
-    assert moments.object_ids == (0, 3, 7)
-    assert solve(moments, 0.1).shape == (4, 3)
+    statistics = SufficientStatistics.empty(4).plus(x, labels * 7).plus(x, labels * 3)
+    assert statistics.object_ids == (0, 3, 7)
+    assert solve(statistics, 0.1).shape == (4, 3)
 
 
 def test_background_alone_tells_nothing_apart() -> None:
     with pytest.raises(AdapterError, match="no object"):
-        solve(Moments.none(3).plus(np.ones((2, 3)), np.zeros(2, int)), 0.1)
+        solve(SufficientStatistics.empty(3).plus(np.ones((2, 3)), np.zeros(2, int)), 0.1)
 
 
 def test_objects_alone_tell_nothing_apart() -> None:
     with pytest.raises(AdapterError, match="background"):
-        solve(Moments.none(3).plus(np.ones((2, 3)), np.ones(2, int)), 0.1)
+        solve(SufficientStatistics.empty(3).plus(np.ones((2, 3)), np.ones(2, int)), 0.1)

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from vostool.adapter import PRESETS, Samples, sample_round
+from vostool.adapter import Samples, sample_round
 from vostool.adapter.sampling import grown_box
+from vostool.presets import PRESETS
 from vostool.scribbles import UNMARKED, StrokeMap
 
 PAPER = PRESETS["paper"]
@@ -37,7 +38,7 @@ def test_a_box_stays_in_the_frame() -> None:
 
 
 def test_positives_are_the_stroke_and_negatives_are_as_many() -> None:
-    samples = sample_round({3: with_stroke()}, {}, Samples.none(), PAPER, 0)
+    samples = sample_round({3: with_stroke()}, {}, Samples.empty(), PAPER, 0)
     assert samples.counts() == (10, 10)
     positive = samples.object_id == 1
     assert set(samples.x[positive]) == {15} and set(samples.y[positive]) == set(range(10, 20))
@@ -47,7 +48,7 @@ def test_positives_are_the_stroke_and_negatives_are_as_many() -> None:
 def test_negatives_lie_outside_every_box() -> None:
     marks = with_stroke()
     marks[30:35, 40:50] = 2
-    samples = sample_round({0: marks}, {}, Samples.none(), PAPER, 0)
+    samples = sample_round({0: marks}, {}, Samples.empty(), PAPER, 0)
     negative = samples.object_id == 0
     for object_id in (1, 2):
         rows, columns = grown_box(marks == object_id, 1.2)
@@ -61,7 +62,7 @@ def test_negatives_lie_outside_every_box() -> None:
 
 
 def test_later_negatives_are_predicted_background() -> None:
-    first = sample_round({0: with_stroke()}, {}, Samples.none(), PAPER, 0)
+    first = sample_round({0: with_stroke()}, {}, Samples.empty(), PAPER, 0)
     predicted = np.ones((40, 60), np.uint8)
     predicted[:, 50:] = 0
     second = sample_round({5: with_stroke()}, {5: predicted}, first, PAPER, 0)
@@ -73,7 +74,7 @@ def test_later_negatives_are_predicted_background() -> None:
 def test_background_strokes_count_among_the_negatives() -> None:
     marks = with_stroke()
     marks[35, 40:46] = 0
-    samples = sample_round({0: marks}, {}, Samples.none(), PAPER, 0)
+    samples = sample_round({0: marks}, {}, Samples.empty(), PAPER, 0)
     assert samples.counts() == (10, 10)
     scribbled = (samples.object_id == 0) & (samples.y == 35)
     assert scribbled.sum() >= 6
@@ -81,7 +82,7 @@ def test_background_strokes_count_among_the_negatives() -> None:
 
 def test_the_seed_decides_and_nothing_else() -> None:
     def drawn(seed: int) -> list[tuple[int, int]]:
-        samples = sample_round({0: with_stroke()}, {}, Samples.none(), PAPER, seed)
+        samples = sample_round({0: with_stroke()}, {}, Samples.empty(), PAPER, seed)
         return [tuple(row) for row in samples.xy]
 
     assert drawn(1) == drawn(1)
@@ -93,7 +94,7 @@ def test_boxes_that_cover_the_frame_leave_what_is_furthest() -> None:
     marks[0, :] = 1
     marks[:, 0] = 1
     marks[-1, -1] = 1
-    samples = sample_round({0: marks}, {}, Samples.none(), PAPER, 0)
+    samples = sample_round({0: marks}, {}, Samples.empty(), PAPER, 0)
     negative = samples.object_id == 0
     assert negative.any()
     assert (samples.x[negative] > 5).all() and (samples.y[negative] > 5).all()
@@ -108,7 +109,7 @@ def test_boxes_that_cover_the_frame_leave_what_is_furthest() -> None:
 def test_any_stroke_map_gives_its_strokes_and_background_off_them(
     marks: StrokeMap, preset: str
 ) -> None:
-    samples = sample_round({0: marks}, {}, Samples.none(), PRESETS[preset], 0)
+    samples = sample_round({0: marks}, {}, Samples.empty(), PRESETS[preset], 0)
     labels = marks[samples.y, samples.x]
     assert ((labels == samples.object_id) | ((labels == UNMARKED) & (samples.object_id == 0))).all()
     assert (samples.object_id > 0).sum() == (marks > 0).sum()
@@ -126,7 +127,7 @@ def mask_with_stroke_below_its_outline(depth: int) -> tuple[StrokeMap, np.ndarra
 
 def test_corrections_along_the_outline_are_no_samples() -> None:
     preset = PRESETS["default"]
-    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
     for depth, taken in ((1, 0), (5, 0), (6, 20), (12, 20)):
         marks, mask = mask_with_stroke_below_its_outline(depth)
         samples = sample_round({3: marks}, {3: mask}, first, preset, 0)
@@ -136,7 +137,7 @@ def test_corrections_along_the_outline_are_no_samples() -> None:
 
 def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
     preset = PRESETS["default"]
-    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
     marks, mask = mask_with_stroke_below_its_outline(10)
     assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=1.5).counts() == (0, 20)
     assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=2.0).counts() == (0, 0)
@@ -144,7 +145,7 @@ def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
 
 def test_strokes_that_confirm_the_mask_and_new_objects_are_always_samples() -> None:
     preset = PRESETS["default"]
-    first = sample_round({0: with_stroke()}, {}, Samples.none(), preset, 0)
+    first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
     marks, mask = mask_with_stroke_below_its_outline(1)
     marks[marks == 0] = 1
     assert sample_round({3: marks}, {3: mask}, first, preset, 0).counts()[0] == 20

@@ -15,19 +15,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.backbones.bundles import write_bundle
 from tests.backbones.independent import resnet101, xception65_deeplab
 from tests.backbones.layouts import random_tensors, read_layout
-from vostool.backbones import NETWORKS, find_network, load_backbone
-from vostool.backbones.architecture import Staged
-from vostool.backbones.state import account_for, load_state, read_tensors
+from tests.tf_checkpoints import write_bundle
+from vostool.backbones import BACKBONES, find_network, load_backbone
+from vostool.backbones.architecture import FeatureExtractor
+from vostool.checkpoints import load_weights, match_state_dict, read_tensors
 from vostool.errors import WeightsError
 
 RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
 CPU = torch.device("cpu")
 
 
-def loaded(name: str, file: Path) -> Staged:
+def loaded(name: str, file: Path) -> FeatureExtractor:
     return find_network(name).architecture.loaded(file).eval()
 
 
@@ -49,7 +49,7 @@ def test_resnets_public_files_load_completely(layout: str, left_out: int, tmp_pa
     shapes = read_layout(layout)
     network = find_network(RESNET).architecture.build()
     tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
-    account = account_for(network, tensors, find_network(RESNET).architecture.rename)
+    account = match_state_dict(network, tensors, find_network(RESNET).architecture.rename)
     assert account.whole, str(account)
     assert len(account.left_out) == left_out
     counted = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
@@ -94,7 +94,7 @@ def test_xceptions_checkpoint_loads_completely_in_both_formats(tmp_path: Path) -
     tensors = random_tensors(read_layout("deeplabv3plus-xception65.tensorflow"))
     index = write_bundle(tmp_path / "model.ckpt", {n: t.numpy() for n, t in tensors.items()})
     architecture = find_network(XCEPTION).architecture
-    account = account_for(architecture.build(), read_tensors(index), architecture.rename)
+    account = match_state_dict(architecture.build(), read_tensors(index), architecture.rename)
     assert account.whole, str(account)
     assert account.left_out == ["global_step", "logits/semantic/biases", "logits/semantic/weights"]
     network = loaded(XCEPTION, index)
@@ -221,13 +221,13 @@ def test_a_tensor_that_is_not_accounted_for_is_named(
     torch.save(tensors, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match=told) as caught:
         network = find_network(RESNET).architecture
-        load_state(network.build(), tmp_path / "w.pth", network.rename)
+        load_weights(network.build(), tmp_path / "w.pth", network.rename)
     assert "\n" not in str(caught.value)
 
 
 def test_random_weights_are_always_the_same() -> None:
     frames = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3)).astype(np.uint8)
-    for name in NETWORKS:
+    for name in BACKBONES:
         once, again = (load_backbone(name, CPU, "random").features(frames) for _ in range(2))
         for a, b in zip(once, again, strict=True):
             np.testing.assert_array_equal(a, b)

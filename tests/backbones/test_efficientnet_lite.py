@@ -18,10 +18,10 @@ import torch
 from skimage import data
 from torch import Tensor, nn
 
-from vostool.backbones import efficientnet_lite0_file, load_backbone, weights_fingerprint
+from vostool.backbones import find_network, load_backbone
 from vostool.backbones.efficientnet_lite import ARCHITECTURE, EfficientNetLite0
-from vostool.backbones.running import Running
-from vostool.backbones.state import load_state
+from vostool.backbones.torch_backbone import TorchBackbone
+from vostool.checkpoints import load_weights
 from vostool.errors import VostoolError, WeightsError
 
 CPU = torch.device("cpu")
@@ -33,7 +33,7 @@ CHANNELS = (16, 24, 40, 80, 112, 192, 320)
 
 def published() -> EfficientNetLite0:
     network = EfficientNetLite0(classes=True)
-    load_state(network, efficientnet_lite0_file())
+    load_weights(network, efficientnet_lite0_file())
     return network.eval()
 
 
@@ -44,7 +44,7 @@ def network() -> EfficientNetLite0:
 
 @pytest.fixture(scope="module")
 def pyramid() -> Running:
-    return Running(ARCHITECTURE, efficientnet_lite0_file(), CPU)
+    return TorchBackbone(ARCHITECTURE, efficientnet_lite0_file(), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ def test_weights_that_are_not_its_own_are_refused_by_name(
     file = tmp_path / "weights.pth"
     torch.save(change(state()), file)
     with pytest.raises(WeightsError) as caught:
-        Running(ARCHITECTURE, file, CPU)
+        TorchBackbone(ARCHITECTURE, file, CPU)
     assert str(file) in str(caught.value)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -245,7 +245,7 @@ def test_weights_that_are_not_its_own_are_refused_by_name(
 def test_weights_without_step_counters_are_whole(tmp_path: Path) -> None:
     kept = {k: v for k, v in state().items() if not k.endswith("num_batches_tracked")}
     torch.save(kept, tmp_path / "weights.pth")
-    Running(ARCHITECTURE, tmp_path / "weights.pth", CPU)
+    TorchBackbone(ARCHITECTURE, tmp_path / "weights.pth", CPU)
 
 
 def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap, 2))):
         save({"_bn0.bias": Trap(sprung)}, file)
         with pytest.raises(WeightsError, match=r"weights\.pth: not a readable state dict"):
-            Running(ARCHITECTURE, file, CPU)
+            TorchBackbone(ARCHITECTURE, file, CPU)
         assert not sprung.exists()
 
 
@@ -262,14 +262,14 @@ def test_a_broken_file_is_refused(tmp_path: Path, length: int) -> None:
     file = tmp_path / "weights.pth"
     file.write_bytes(efficientnet_lite0_file().read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"weights\.pth"):
-        Running(ARCHITECTURE, file, CPU)
+        TorchBackbone(ARCHITECTURE, file, CPU)
 
 
 def test_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "garbage.pth").write_bytes(np.random.default_rng(0).bytes(5000))
     for name in ("garbage.pth", "missing.pth"):
         with pytest.raises(WeightsError, match=name):
-            Running(ARCHITECTURE, tmp_path / name, CPU)
+            TorchBackbone(ARCHITECTURE, tmp_path / name, CPU)
 
 
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
@@ -280,4 +280,4 @@ def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
 
 def test_the_registry_gives_the_default_backbone() -> None:
     assert isinstance(load_backbone("efficientnet-lite0", CPU), Running)
-    assert len(weights_fingerprint("efficientnet-lite0")) == 64
+    assert len(find_network("efficientnet-lite0").fingerprint()) == 64

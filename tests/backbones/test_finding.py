@@ -9,16 +9,14 @@ import pytest
 import torch
 
 from vostool.backbones import (
+    BACKBONES,
     DEFAULT,
-    NETWORKS,
-    find_backbone_weights,
-    weights_fingerprint,
     weights_folders,
 )
-from vostool.backbones.architecture import Architecture, LevelShape, Staged
-from vostool.backbones.running import Running
+from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
+from vostool.backbones.torch_backbone import TorchBackbone
+from vostool.checkpoints import fingerprint
 from vostool.errors import WeightsError
-from vostool.weights import fingerprint
 
 RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
 
@@ -37,9 +35,9 @@ def test_the_variable_comes_before_the_cache(folders: tuple[Path, Path]) -> None
     chosen, cache = folders
     assert weights_folders() == [chosen, cache]
     (cache / f"{RESNET}.pth").write_bytes(b"c")
-    assert find_backbone_weights(RESNET) == cache / f"{RESNET}.pth"
+    assert find_network(RESNET).find_weights() == cache / f"{RESNET}.pth"
     (chosen / f"{RESNET}.pt").write_bytes(b"v")
-    assert find_backbone_weights(RESNET) == chosen / f"{RESNET}.pt"
+    assert find_network(RESNET).find_weights() == chosen / f"{RESNET}.pt"
 
 
 @pytest.mark.parametrize("name", [RESNET, XCEPTION])
@@ -47,8 +45,8 @@ def test_missing_weights_tell_what_to_fetch_and_where_to_put_it(
     folders: tuple[Path, Path], name: str
 ) -> None:
     with pytest.raises(WeightsError) as caught:
-        find_backbone_weights(name)
-    for word in (NETWORKS[name].source, str(folders[0] / name), "--weights"):
+        find_network(name).find_weights()
+    for word in (BACKBONES[name].source, str(folders[0] / name), "--weights"):
         assert word in str(caught.value)
 
 
@@ -57,24 +55,24 @@ def test_a_tensorflow_checkpoint_goes_by_its_prefix(folders: tuple[Path, Path]) 
     for part in ("index", "data-00000-of-00001"):
         (chosen / f"{XCEPTION}.ckpt.{part}").write_bytes(part.encode())
     index = chosen / f"{XCEPTION}.ckpt.index"
-    assert find_backbone_weights(XCEPTION) == index
-    assert find_backbone_weights(XCEPTION, str(chosen / f"{XCEPTION}.ckpt")) == index
-    before = weights_fingerprint(XCEPTION)
+    assert find_network(XCEPTION).find_weights() == index
+    assert find_network(XCEPTION).find_weights(str(chosen / f"{XCEPTION}.ckpt")) == index
+    before = find_network(XCEPTION).fingerprint()
     (chosen / f"{XCEPTION}.ckpt.data-00000-of-00001").write_bytes(b"other")
-    assert weights_fingerprint(XCEPTION) != before, "the data decide, not the index alone"
+    assert find_network(XCEPTION).fingerprint() != before, "the data decide, not the index alone"
 
 
 def test_a_given_file_is_taken_or_told(folders: tuple[Path, Path]) -> None:
     chosen, _ = folders
     (chosen / "w.pth").write_bytes(b"w")
-    assert find_backbone_weights(DEFAULT, str(chosen / "w.pth")) == chosen / "w.pth"
-    assert weights_fingerprint(DEFAULT, str(chosen / "w.pth")) == fingerprint(chosen / "w.pth")
+    assert find_network(DEFAULT).find_weights(str(chosen / "w.pth")) == chosen / "w.pth"
+    assert find_network(DEFAULT).fingerprint(str(chosen / "w.pth")) == fingerprint(chosen / "w.pth")
     with pytest.raises(WeightsError, match=r"nothing\.pth: no such file"):
-        find_backbone_weights(RESNET, "nothing.pth")
-    assert weights_fingerprint(RESNET, "random") == "random"
+        find_network(RESNET).find_weights("nothing.pth")
+    assert find_network(RESNET).fingerprint("random") == "random"
 
 
-class Greedy(Staged):
+class Greedy(FeatureExtractor):
     """Takes two frames at once and no more."""
 
     most = 0
@@ -93,7 +91,7 @@ def test_frames_go_together_as_far_as_memory_lets_them() -> None:
         normalise=lambda frames: frames.permute(0, 3, 1, 2).float() + 1,
         shapes=(LevelShape(8, (0,), 3),),
     )
-    running = Running(architecture, None, torch.device("cpu"))
+    running = TorchBackbone(architecture, None, torch.device("cpu"))
     running._at_once = None  # as on a GPU
     frames = np.random.default_rng(0).integers(0, 255, (8, 16, 24, 3)).astype(np.uint8)
     together = running.features(frames)

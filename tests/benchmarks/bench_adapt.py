@@ -17,8 +17,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the commands do, before numpy is 
 from common import best_of, clip_480p, cold, scribble, table
 
 from vostool import pipeline
-from vostool.adapter import PRESETS
 from vostool.masks import mask_file, write_mask
+from vostool.presets import PRESETS
 from vostool.store import FeatureStore
 
 IMPORTS = "import numpy, zarr, h5py, cv2"

@@ -16,14 +16,14 @@ from common import best_of, clip_480p, table
 from vostool import pipeline
 from vostool.backbones import efficientnet_lite0_file
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
-from vostool.backbones.running import Running
+from vostool.backbones.torch_backbone import TorchBackbone
 from vostool.store import FeatureStore
 
 
 def main() -> None:
     """Print the table."""
     rows: list[tuple[object, ...]] = []
-    network = Running(ARCHITECTURE, efficientnet_lite0_file(), torch.device("cpu"))
+    network = TorchBackbone(ARCHITECTURE, efficientnet_lite0_file(), torch.device("cpu"))
     with clip_480p(100) as clip, tempfile.TemporaryDirectory() as folder:
         frame = next(clip.frames())[None]
         frame = np.ascontiguousarray(frame)

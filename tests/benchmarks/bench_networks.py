@@ -14,7 +14,7 @@ from pathlib import Path
 from common import clip_480p, table
 
 from vostool import pipeline
-from vostool.backbones import NETWORKS
+from vostool.backbones import BACKBONES
 from vostool.store import FeatureStore
 
 FEW, MANY = 8, 24
@@ -31,7 +31,7 @@ def extract(network: str, frames: int) -> tuple[float, int]:
 def main() -> None:
     """Print the table."""
     rows: list[tuple[object, ...]] = []
-    for name, network in NETWORKS.items():
+    for name, network in BACKBONES.items():
         extract(name, FEW)  # warms up
         (few, _), (many, size) = (extract(name, frames) for frames in (FEW, MANY))
         shapes = network.architecture.shapes

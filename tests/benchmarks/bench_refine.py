@@ -16,9 +16,10 @@ import numpy as np
 from common import best_of, clip_480p, cold, peak_memory, scribble, table
 
 from vostool import pipeline
-from vostool.adapter import PRESETS, Adapter, write_adapter
+from vostool.adapter import Adapter
 from vostool.clips import Clip
-from vostool.refine.kept import InMemory
+from vostool.mask_propagation.cache import MemoryCache
+from vostool.presets import PRESETS
 from vostool.scribbles import Scribbles, Stroke
 from vostool.store import FeatureStore
 
@@ -32,7 +33,7 @@ def fitted(clip: Clip, root: Path) -> tuple[FeatureStore, Adapter]:
     pipeline.extract(clip, store)
     pipeline.propagate("bench", store)
     adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-    write_adapter(root / "a.h5", adapter)
+    adapter.write(root / "a.h5")
     return store, adapter
 
 
@@ -50,11 +51,11 @@ def main() -> None:
                 pass
 
         def refined() -> None:
-            for _ in pipeline.refined(adapter, store, pipeline.Refiner(), lambda _: InMemory()):
+            for _ in pipeline.refined(adapter, store, pipeline.Refiner(), lambda _: MemoryCache()):
                 pass
 
         plain, all_new = best_of(masks), best_of(refined)
-        kept = InMemory()
+        kept = MemoryCache()
         list(pipeline.refined(adapter, store, pipeline.Refiner(), lambda _: kept))
         begun = time.perf_counter()
         list(pipeline.refined(after, store, pipeline.Refiner(), lambda _: kept))

@@ -14,8 +14,9 @@ from PIL import Image
 
 from tests.conftest import Done, Vostool, moving_square
 from vostool import pipeline
-from vostool.adapter import PRESETS, write_adapter
+from vostool.adapter import write_adapter
 from vostool.clips import open_clip
+from vostool.presets import PRESETS
 from vostool.scribbles import read_scribbles
 from vostool.store import FeatureStore, update_source
 
@@ -37,7 +38,7 @@ def adapted(
     """The command line, with the square extracted and ``a.h5`` fitted to its scribbles."""
     store = FeatureStore(Path(shutil.copytree(features, tmp_path / "store")))
     stage = store.stage("square", "backbone")
-    update_source(stage, replace(stage.facts, source=str(square_clip)))
+    update_source(stage, replace(stage.metadata, source=str(square_clip)))
     rounds = [read_scribbles(square_scribbles)]
     write_adapter(
         tmp_path / "a.h5", pipeline.adapt("square", store, rounds, preset=PRESETS["default"])

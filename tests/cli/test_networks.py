@@ -12,9 +12,9 @@ import torch
 from tests.backbones.layouts import random_tensors, read_layout
 from tests.conftest import Vostool
 from tests.training.test_data import video
-from vostool.backbones import NETWORKS
+from vostool.backbones import BACKBONES
+from vostool.mask_propagation import RGMP
 from vostool.masks import read_mask
-from vostool.refine import RGMP
 
 RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
 LINEAR = ("--preset", "paper", "--features", "backbone")
@@ -30,10 +30,10 @@ def test_the_list_tells_what_is_there_and_where_to_get_the_rest(vostool: Vostool
     done = vostool("weights")
     assert done.status == 0
     lines = done.out.splitlines()
-    listed = [*NETWORKS, RGMP.name]
+    listed = [*BACKBONES, RGMP.name]
     assert [line.split()[0] for line in lines[1:]] == listed
     assert [("missing" in line) for line in lines[1:]] == [False, True, True, True]
-    assert NETWORKS[RESNET].source in done.err and RGMP.source in done.err
+    assert BACKBONES[RESNET].source in done.err and RGMP.source in done.err
     rows = [json.loads(line) for line in vostool("weights", "--json").out.splitlines()]
     assert [row["network"] for row in rows] == listed
     assert rows[1]["file"] is None and rows[0]["file"]
@@ -69,13 +69,13 @@ def test_without_weights_nothing_is_made(
 ) -> None:
     done = vostool("extract", square_clip, "--backbone", RESNET)
     assert done.status == 1 and len(done.errors) == 1
-    assert NETWORKS[RESNET].source in done.err
+    assert BACKBONES[RESNET].source in done.err
     assert not (tmp_path / "store" / "square.zarr").exists()
     both = vostool("extract", square_clip, "--weights", "w.pth", "--random-weights")
     assert both.status == 2
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", BACKBONES)
 def test_segment_with_each_network(
     vostool: Vostool, square_clip: Path, square_scribbles: Path, network: str
 ) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Vostool, moving_square, square_mask
-from vostool.adapter import Samples, read_adapter, write_adapter
+from vostool.adapter import Samples
 from vostool.masks import read_mask
 
 REFINE = ("refine", "square", "--adapter", "a.h5", "--out", "m")
@@ -112,12 +112,12 @@ def test_rgmp_needs_its_weights_and_the_frames(
 def test_bad_input_is_told_in_a_line(
     fitted: Vostool, square_scribbles: Path, tmp_path: Path
 ) -> None:
-    adapter = read_adapter(tmp_path / "a.h5")
+    adapter = Adapter.read(tmp_path / "a.h5")
 
-    write_adapter(tmp_path / "none.h5", replace(adapter, strokes=Samples.none()))
+    replace(adapter, strokes=Samples.empty()).write(tmp_path / "none.h5")
     beyond = adapter.strokes.columns()
     beyond["frame"] = beyond["frame"] + 50
-    write_adapter(tmp_path / "beyond.h5", replace(adapter, strokes=Samples(**beyond)))
+    replace(adapter, strokes=Samples(**beyond)).write(tmp_path / "beyond.h5")
     moving_square(tmp_path / "other")
     assert fitted("extract", tmp_path / "other").status == 0
 

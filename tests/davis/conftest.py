@@ -18,8 +18,7 @@ def need() -> Callable[[str], None]:
     def skip_without(package: str) -> None:
         if importlib.util.find_spec(package) is None:
             pytest.skip(
-                f"{package} is not installed: "
-                "run python3 examples/environment.py --davisinteractive"
+                f"{package} is not installed: run python3 tools/environment.py --davisinteractive"
             )
 
     return skip_without

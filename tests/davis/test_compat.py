@@ -138,7 +138,7 @@ except VostoolError as error:
 def test_a_missing_package_gives_one_line_that_says_how_to_install_it(tmp_path: Path) -> None:
     (line,) = run_python(MISSING, tmp_path, "davisinteractive").splitlines()
     assert "davisinteractive, which is not installed" in line
-    assert "python3 examples/environment.py --davisinteractive" in line
+    assert "python3 tools/environment.py --davisinteractive" in line
     assert all(command in line for command in compat.INSTALL_COMMANDS)
 
 

@@ -17,11 +17,11 @@ from filelock import FileLock
 
 from tests.conftest import DAVIS, Done, Vostool
 from tests.davis.roots import FRAMES, folders, make_root
-from vostool.adapter import PRESETS
 from vostool.backbones import DEFAULT
 from vostool.davis import compat
 from vostool.davis.method import Method
 from vostool.davis.root import read_root
+from vostool.presets import PRESETS
 from vostool.store import FeatureStore
 
 OFFICIAL_COLUMNS = [

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
-from vostool.decoder.scores import Scoring, against_all_else
+from vostool.decoder.scores import Scoring, margin
 from vostool.pyramid import Pyramid
 
 SIZE = (70, 101)
@@ -31,8 +31,8 @@ def test_scores_are_those_of_the_readable_way() -> None:
 
 def test_an_object_is_scored_against_the_best_of_all_else() -> None:
     scores = torch.tensor([0.5, 0.2, -0.3]).view(1, 3, 1, 1)
-    torch.testing.assert_close(against_all_else(scores).flatten(), torch.tensor([0.3, -0.3, -0.8]))
+    torch.testing.assert_close(margin(scores).flatten(), torch.tensor([0.3, -0.3, -0.8]))
     below = torch.tensor([-0.5, -0.2]).view(1, 2, 1, 1)
-    torch.testing.assert_close(against_all_else(below).flatten(), torch.tensor([-0.5, -0.2]))
+    torch.testing.assert_close(margin(below).flatten(), torch.tensor([-0.5, -0.2]))
     one = torch.tensor([[[[0.7]]]])
-    torch.testing.assert_close(against_all_else(one), one)
+    torch.testing.assert_close(margin(one), one)

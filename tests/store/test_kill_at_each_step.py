@@ -21,9 +21,9 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.store.test_store import FACTS, STAMP, pyramid, same, some
-from vostool.store import Features, FeatureStore, Stamp
+from vostool.store import CacheKey, Features, FeatureStore
 
-OLD, FRAMES = Stamp({"clip": "old"}), 12
+OLD, FRAMES = CacheKey({"clip": "old"}), 12
 KILLED = 77
 PYRAMID = pyramid((4, 6, 5))
 
@@ -109,11 +109,11 @@ def all_steps(folder: Path, half_done: bool) -> int:
 def look_and_mend(root: Path) -> None:
     stage = FeatureStore(root).find("clip", "backbone")
     if stage is not None:
-        expected = some(5 if stage.stamp == OLD else FRAMES, PYRAMID)
+        expected = some(5 if stage.cache_key == OLD else FRAMES, PYRAMID)
         assert same(stage.read(0, stage.frames), expected), "a reader sees a broken stage"
     features = make(root)
     stage = FeatureStore(root).stage("clip", "backbone")
-    assert stage.stamp == STAMP
+    assert stage.cache_key == STAMP
     assert same(stage.read(0, FRAMES), features), "the next run made other features"
     assert not list(stage.broken_chunks())
     left = [f for f in stage.folder.rglob("*") if f.is_file() and f.name[:2] not in ("c.", "za")]

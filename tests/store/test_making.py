@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.store.test_store import FACTS, PYRAMID, STAMP, same, some, stored
-from vostool.store import Features, FeatureStore, StageWriter, Stamp
+from vostool.store import CacheKey, Features, FeatureStore, StageWriter
 
-OTHER = Stamp({"clip": "other"})
+OTHER = CacheKey({"clip": "other"})
 
 
 def write(writer: StageWriter, features: Features, chunks: int | None = None) -> StageWriter:
@@ -45,7 +45,7 @@ def test_an_attempt_of_another_origin_leaves_no_trace(tmp_path: Path) -> None:
     store, features = FeatureStore(tmp_path), some(11)
     write(store.writer("clip", "backbone", OTHER), some(20), 2)
     stage = write(store.writer("clip", "backbone", STAMP), features).finish()
-    assert stage.frames == 11 and stage.stamp == STAMP
+    assert stage.frames == 11 and stage.cache_key == STAMP
     assert same(stage.read(0, 11), features)
 
 
@@ -81,7 +81,7 @@ def test_the_old_stage_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     stored(tmp_path, features, OTHER)
     write(FeatureStore(tmp_path).writer("clip", "backbone", STAMP), some(16))
     stage = FeatureStore(tmp_path).stage("clip", "backbone")
-    assert stage.stamp == OTHER
+    assert stage.cache_key == OTHER
     assert same(stage.read(0, 20), features)
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from vostool.errors import StoreError
 from vostool.pyramid import Level, Pyramid
-from vostool.store import ClipFacts, Features, FeatureStore, Stage, Stamp
+from vostool.store import CacheKey, ClipMetadata, Features, FeatureStore, Stage
 from vostool.store.layout import check_name, chunk_file, clip_folder
 
-FACTS = ClipFacts("clip.mp4", 0, None, (32, 48), 25.0)
-STAMP = Stamp({"clip": "abc", "backbone": "net"})
+FACTS = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0)
+STAMP = CacheKey({"clip": "abc", "backbone": "net"})
 
 
 def pyramid(*shapes: tuple[int, int, int]) -> Pyramid:
@@ -32,7 +32,7 @@ def some(frames: int, geometry: Pyramid = PYRAMID) -> Features:
     return [rng.normal(size=(frames, *lv.shape)).astype(np.float16) for lv in geometry.levels]
 
 
-def stored(root: Path, features: Features, stamp: Stamp = STAMP, name: str = "clip") -> Stage:
+def stored(root: Path, features: Features, stamp: CacheKey = STAMP, name: str = "clip") -> Stage:
     store = FeatureStore(root)
     with store.lock(name):
         writer = store.writer(name, "backbone", stamp)
@@ -59,7 +59,7 @@ def test_what_is_written_is_read(
     for start in range(0, frames, 8):
         writer.append([level[start : start + 8] for level in features])
     stage = writer.finish()
-    assert stage.frames == frames and stage.pyramid == geometry and stage.facts == FACTS
+    assert stage.frames == frames and stage.pyramid == geometry and stage.metadata == FACTS
     assert same(stage.read(0, frames), features)
     assert same(stage.read_frame(frames - 1), [level[-1] for level in features])
 
@@ -105,7 +105,7 @@ def test_a_stage_tells_what_it_took_over_all_attempts(tmp_path: Path) -> None:
     second = store.writer("clip", "backbone", STAMP, begun=now - 200)
     second.append([level[8:] for level in features])
     assert 1200 < (second.finish().seconds or 0) < 1260
-    assert store.stage("clip", "backbone").stamp == STAMP, "it decides nothing"
+    assert store.stage("clip", "backbone").cache_key == STAMP, "it decides nothing"
 
 
 def test_another_stamp_starts_afresh(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_another_stamp_starts_afresh(tmp_path: Path) -> None:
     first = store.writer("clip", "backbone", STAMP)
     first.begin(PYRAMID, FACTS)
     first.append(some(8))
-    assert store.writer("clip", "backbone", Stamp({"clip": "other"})).done == 0
+    assert store.writer("clip", "backbone", CacheKey({"clip": "other"})).done == 0
 
 
 def test_a_carried_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_carried_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
 
 def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
     old = stored(tmp_path, some(9))
-    stored(tmp_path, some(17), Stamp({"clip": "new"}))
+    stored(tmp_path, some(17), CacheKey({"clip": "new"}))
     assert FeatureStore(tmp_path).stage("clip", "backbone").frames == 17
     with pytest.raises(StoreError, match="made anew"):
         old.check_unchanged()
@@ -163,13 +163,13 @@ def test_a_missing_chunk_is_not_read_as_zeros(tmp_path: Path) -> None:
 
 
 def test_stamps_tell_what_differs() -> None:
-    stamp = Stamp({"clip": "a", "network_height": 480}, {"device": "cpu"})
-    assert stamp == Stamp({"clip": "a", "network_height": 480}, {"device": "cuda"})
-    other = Stamp({"clip": "a", "network_height": 240})
-    assert stamp != other and stamp.key != other.key
+    stamp = CacheKey({"clip": "a", "network_height": 480}, {"device": "cpu"})
+    assert stamp == CacheKey({"clip": "a", "network_height": 480}, {"device": "cuda"})
+    other = CacheKey({"clip": "a", "network_height": 240})
+    assert stamp != other and cache_key.digest != other.key
     assert other.difference(stamp) == "network height 480 is now 240"
-    assert Stamp.from_dict(stamp.as_dict()) == stamp
-    assert Stamp.from_dict({**stamp.as_dict(), "layout": 0}) != stamp
+    assert CacheKey.from_dict(stamp.as_dict()) == stamp
+    assert CacheKey.from_dict({**stamp.as_dict(), "layout": 0}) != stamp
 
 
 def test_removing(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from tests.conftest import Done, Vostool, square_mask
 from tests.training.test_data import video
-from vostool.backbones import DEFAULT, weights_fingerprint
-from vostool.weights import READS, fingerprint, read_facts
+from vostool.backbones import DEFAULT, find_network
+from vostool.checkpoints import fingerprint, read_metadata
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed; it draws the curve")
 
@@ -57,7 +57,7 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
     assert not one["K_time"].any() and two["K_time"].any(), "time waits for step 2"
     backbones = [tmp_path / out / "backbone.safetensors" for out in ("photos", "one", "two")]
     assert len({fingerprint(file) for file in backbones}) == 2, "fixed in step 2"
-    assert read_facts(tmp_path / "two" / "rnn.safetensors")[READS] == fingerprint(backbones[2])
+    assert read_metadata(tmp_path / "two" / "rnn.safetensors")[READS] == fingerprint(backbones[2])
     left = {file.name for file in (tmp_path / "two").iterdir()}
     assert left == {
         "backbone.safetensors", "rnn.safetensors", "checkpoint.pt", "features", "log.csv",
@@ -106,7 +106,11 @@ def test_the_default_backbone_may_stay_fixed(vostool: Vostool, root: Path, tmp_p
     finished(vostool("train", "--step", 2, "--init", "one", "--out", "two", *fixed))
     one, two = (tmp_path / out / "rnn.safetensors" for out in ("one", "two"))
     assert not load_file(one)["K_time"].any() and load_file(two)["K_time"].any()
-    assert read_facts(one)[READS] == read_facts(two)[READS] == weights_fingerprint(DEFAULT)
+    assert (
+        read_metadata(one)[READS]
+        == read_metadata(two)[READS]
+        == find_network(DEFAULT).fingerprint()
+    )
     assert not (tmp_path / "two" / "backbone.safetensors").exists()
 
 

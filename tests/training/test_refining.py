@@ -8,27 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from vostool.training.command import new_decoder, new_propagation
+from vostool.training.refining import RefineStep, path_of
+from vostool.training.steps import ShotSampler
 
-from tests.refine.test_stored import PYRAMID, features
-from tests.refine.test_stored import SIZE as SIZE_OF_ALL
+from tests.mask_propagation.test_stored import PYRAMID, features
+from tests.mask_propagation.test_stored import SIZE as SIZE_OF_ALL
 from tests.training.test_data import video
 from tests.training.test_steps import CPU, FRAMES, SIZE, decoder_reads
+from vostool.checkpoints import load_weights, write_weights
+from vostool.mask_propagation import stored
 from vostool.pyramid import Level, Pyramid
-from vostool.refine import stored
 from vostool.scribbles import UNMARKED
 from vostool.training import refining
-from vostool.training.command import new_decoder, new_propagation
 from vostool.training.data import open_videos
-from vostool.training.refining import RefineStep, path_of
-from vostool.training.rounds import Played, play, read_shot
-from vostool.training.steps import Drawing
+from vostool.training.simulation import Simulation, play, read_shot
 from vostool.training.trainer import Schedule, train
-from vostool.weights import load_weights, write_weights
 
 
 def step_on(root: Path, iterations: int) -> RefineStep:
-    drawing = Drawing([open_videos(video(root, "square"))], FRAMES, SIZE, 0)
-    return RefineStep(new_propagation(), new_decoder(), *decoder_reads(), drawing, iterations, CPU)
+    sampler = ShotSampler([open_videos(video(root, "square"))], FRAMES, SIZE, 0)
+    return RefineStep(new_propagation(), new_decoder(), *decoder_reads(), sampler, iterations, CPU)
 
 
 def test_it_learns_to_carry_masks(tmp_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_spans_grow_from_one_frame_to_the_whole_shot(tmp_path: Path) -> None:
     assert spans[-1] == spans[60] == FRAMES - 1
 
 
-def played(frames: int, annotated: list[int]) -> Played:
+def simulation(frames: int, annotated: list[int]) -> Simulation:
     geometry = Pyramid((8, 8), (8, 8), (Level("s4", 4, (2, 2, 1)),))
     marks = np.zeros((8, 8), np.int16)
     truth = np.zeros((frames, 8, 8), bool)
-    return Played(
+    return Simulation(
         [], torch.zeros(frames, 1, 2, 2), None, truth, dict.fromkeys(annotated, marks), geometry
     )
 
@@ -71,7 +71,7 @@ def played(frames: int, annotated: list[int]) -> Played:
 def test_a_path_leads_from_an_annotated_frame_outwards(span: int) -> None:
     ends = set()
     for seed in range(40):
-        path = path_of(played(6, [0, 3]), span, np.random.default_rng(seed))
+        path = path_of(simulation(6, [0, 3]), span, np.random.default_rng(seed))
         assert path[0] in (0, 3) and 2 <= len(path) <= span + 1
         assert path in (
             list(range(path[0], path[-1] + 1)),
@@ -79,7 +79,7 @@ def test_a_path_leads_from_an_annotated_frame_outwards(span: int) -> None:
         )
         ends.add(path[-1])
     assert len(ends) > 1, "either way"
-    assert path_of(played(1, [0]), span, np.random.default_rng(0)) == [0]
+    assert path_of(simulation(1, [0]), span, np.random.default_rng(0)) == [0]
 
 
 def test_rounds_that_are_played_tell_of_their_strokes(tmp_path: Path) -> None:
@@ -113,20 +113,20 @@ def test_what_is_trained_is_what_runs(tmp_path: Path, monkeypatch: pytest.Monkey
     marks = np.full(SIZE_OF_ALL, UNMARKED, np.int16)
     marks[60:90, 130] = 1
     truth = np.zeros((frames, *SIZE_OF_ALL), bool)
-    shot = Played(levels, classifier[:, None], None, truth, {0: marks}, PYRAMID)
+    shot = Simulation(levels, classifier[:, None], None, truth, {0: marks}, PYRAMID)
 
     way = refining._Way(network, shot, classifier)
     found = [way.step(t)[0] for t in range(frames)]
 
-    carries = stored.StoredPropagator(
+    carries = stored.FeaturePropagator(
         PYRAMID, (1,), features, lambda _: classifier[:, None], tmp_path / "w.safetensors", CPU
     )
-    first, *others = carries.sights(0, frames)
+    first, *others = carries.observations(0, frames)
     logits = carries.begin(first, marks)
     torch.testing.assert_close(found[0], logits[0], atol=1e-4, rtol=1e-4)
     memory = carries.remember(first, torch.sigmoid(logits), marks)
-    for sight, expected in zip(others, found[1:], strict=True):
-        logits = carries.step(sight, torch.sigmoid(logits), memory)
+    for observation, expected in zip(others, found[1:], strict=True):
+        logits = carries.step(observation, torch.sigmoid(logits), memory)
         torch.testing.assert_close(expected, logits[0], atol=1e-3, rtol=1e-3)
-        assert (logits[0] - sight.classifier[0]).abs().max() > 0.1
+        assert (logits[0] - observation.classifier[0]).abs().max() > 0.1
     stored._network.cache_clear()

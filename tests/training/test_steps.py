@@ -9,6 +9,16 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from vostool.training.command import new_decoder
+from vostool.training.steps import (
+    DecoderStep,
+    FixedBackbone,
+    ShotSampler,
+    Step1,
+    labels_of_vertices,
+    mask_loss,
+    shot_loss,
+)
 
 from tests.conftest import moving_square, square_mask
 from tests.training.test_data import video
@@ -16,21 +26,11 @@ from vostool.backbones import Backbone, efficientnet_lite0_file, load_backbone
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.errors import ClipError
 from vostool.pyramid import Pyramid
+from vostool.strnn.context import load_rnn, on_one_grid
 from vostool.strnn.model import SpatioTemporalRNN
-from vostool.strnn.propagation import load_rnn, on_one_grid
-from vostool.training.command import new_decoder
 from vostool.training.data import Shot, Video, open_videos
 from vostool.training.loss import context_loss
 from vostool.training.network import ContextNetwork
-from vostool.training.steps import (
-    DecoderStep,
-    Drawing,
-    FixedBackbone,
-    Step1,
-    labels_of_vertices,
-    mask_loss,
-    shot_loss,
-)
 from vostool.training.trainer import Schedule, Step, train
 from vostool.weights import find_weights
 
@@ -86,7 +86,7 @@ def test_step_1_trains_the_backbone_and_the_spatial_rnn(
     sources: list[Video], network: ContextNetwork, tmp_path: Path
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    step = Step1(network, Drawing([sources], FRAMES, SIZE, seed=0), CPU)
+    step = Step1(network, ShotSampler([sources], FRAMES, SIZE, seed=0), CPU)
 
     found = losses(network, step, tmp_path / "out", iterations=12)
 
@@ -104,7 +104,7 @@ def test_step_2_tunes_the_rnn_on_stored_features(
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     step = FixedBackbone(
         network,
-        Drawing([sources], FRAMES, SIZE, 0),
+        ShotSampler([sources], FRAMES, SIZE, 0),
         CPU,
         temporal=True,
         shots=3,
@@ -131,7 +131,7 @@ def decoder_reads() -> tuple[Backbone, SpatioTemporalRNN]:
 def test_the_decoder_learns_from_rounds(sources: list[Video], tmp_path: Path) -> None:
     decoder, networks = new_decoder(), decoder_reads()
     before = {name: tensor.clone() for name, tensor in decoder.state_dict().items()}
-    step = DecoderStep(decoder, *networks, Drawing([sources], FRAMES, SIZE, 0), CPU)
+    step = DecoderStep(decoder, *networks, ShotSampler([sources], FRAMES, SIZE, 0), CPU)
     assert step.loss(3).item() == step.loss(3).item(), "an iteration is what its number makes it"
 
     found: list[float] = []
@@ -149,9 +149,9 @@ def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
     root = video(tmp_path / "root", "square")
     for mask in (root / "Annotations" / "square").iterdir():
         Image.new("L", (128, 96)).save(mask)
-    drawing = Drawing([open_videos(root)], 2, SIZE, 0)
+    sampler = ShotSampler([open_videos(root)], 2, SIZE, 0)
     with pytest.raises(ClipError, match="no object in these shots can be marked"):
-        DecoderStep(new_decoder(), *decoder_reads(), drawing, CPU).loss(0)
+        DecoderStep(new_decoder(), *decoder_reads(), sampler, CPU).loss(0)
 
 
 def test_the_mask_loss_is_least_for_the_truth() -> None:

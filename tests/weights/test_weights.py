@@ -14,7 +14,7 @@ from vostool.weights import (
     find_weights,
     fingerprint,
     load_weights,
-    read_facts,
+    read_metadata,
     write_weights,
 )
 
@@ -27,7 +27,7 @@ def test_weights_come_back_with_their_facts(tmp_path: Path) -> None:
     write_weights(file, network.state_dict(), {"reads": "abc"})
     load_weights(other, file)
     assert torch.equal(other.weight, network.weight.half().float())
-    assert other.weight.dtype == torch.float32 and read_facts(file) == {"reads": "abc"}
+    assert other.weight.dtype == torch.float32 and read_metadata(file) == {"reads": "abc"}
     assert list(tmp_path.iterdir()) == [file], "nothing else is left"
 
 
@@ -45,7 +45,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
     file = tmp_path / "a.safetensors"
     write_weights(file, nn.Linear(3, 2).state_dict(), {})
     file.write_bytes(file.read_bytes()[:length])
-    for read in (lambda: read_facts(file), lambda: load_weights(nn.Linear(3, 2), file)):
+    for read in (lambda: read_metadata(file), lambda: load_weights(nn.Linear(3, 2), file)):
         with pytest.raises(WeightsError, match="not a file of weights"):
             read()
 

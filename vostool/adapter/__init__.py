@@ -3,21 +3,16 @@
 numpy and h5py alone, so that ``vostool adapt`` starts fast.
 """
 
-from vostool.adapter.file import Adapter, Provenance, read_adapter, write_adapter
-from vostool.adapter.presets import PRESETS, Preset
-from vostool.adapter.ridge import Moments, solve
+from vostool.adapter.file import Adapter, Provenance
+from vostool.adapter.ridge import SufficientStatistics, solve
 from vostool.adapter.sampling import Samples, sample_round, scribbled_pixels
 
 __all__ = [
-    "PRESETS",
     "Adapter",
-    "Moments",
-    "Preset",
     "Provenance",
     "Samples",
-    "read_adapter",
+    "SufficientStatistics",
     "sample_round",
     "scribbled_pixels",
     "solve",
-    "write_adapter",
 ]

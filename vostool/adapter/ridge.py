@@ -19,7 +19,7 @@ DoubleArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Moments:
+class SufficientStatistics:
     """What Eq. 3 needs of the samples.
 
     Attributes:
@@ -35,13 +35,15 @@ class Moments:
     gram: DoubleArray
 
     @classmethod
-    def none(cls, channels: int) -> Moments:
+    def empty(cls, channels: int) -> SufficientStatistics:
         """Of no samples at all."""
         return cls(
             (BACKGROUND,), np.zeros(1), np.zeros((1, channels)), np.zeros((channels, channels))
         )
 
-    def plus(self, features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> Moments:
+    def plus(
+        self, features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]
+    ) -> SufficientStatistics:
         """With some more samples: features (n, C) and labels (n,)."""
         classes = np.union1d(self.object_ids, labels)
         x = features.astype(np.float64)
@@ -50,32 +52,33 @@ class Moments:
         known = np.searchsorted(classes, self.object_ids)
         counts[known] += self.counts
         sums[known] += self.sums
-        return Moments(tuple(int(c) for c in classes), counts, sums, self.gram + x.T @ x)
+        object_ids = tuple(int(c) for c in classes)
+        return SufficientStatistics(object_ids, counts, sums, self.gram + x.T @ x)
 
 
-def solve(moments: Moments, ridge: float) -> DoubleArray:
+def solve(statistics: SufficientStatistics, ridge: float) -> DoubleArray:
     """Eq. 3's W (C, K + 1), by Cholesky in float64.
 
     Args:
-        moments: of all samples.
+        statistics: of all samples.
         ridge: λ > 0.
 
     Raises:
         AdapterError: there is no object sample, or no background sample, to tell apart.
     """
-    if len(moments.object_ids) < 2:
+    if len(statistics.object_ids) < 2:
         raise AdapterError("no object has a stroke; draw on an object, not on background alone")
-    if moments.counts[0] == 0:
+    if statistics.counts[0] == 0:
         raise AdapterError(
             "no background sample: the scribbles' boxes and the last masks cover the whole "
             "frame; draw a background stroke"
         )
-    gram = moments.gram.copy()
+    gram = statistics.gram.copy()
     gram[np.diag_indices_from(gram)] += ridge
     # numpy has no triangular solver: its general one would take seven times as long.
     import cv2
 
-    solved, W = cv2.solve(gram, np.ascontiguousarray(moments.sums.T), flags=cv2.DECOMP_CHOLESKY)
+    solved, W = cv2.solve(gram, np.ascontiguousarray(statistics.sums.T), flags=cv2.DECOMP_CHOLESKY)
     if not solved:
         raise AdapterError("the samples' features are not finite; extract the clip again")
     return np.asarray(W, np.float64)

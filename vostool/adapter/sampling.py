@@ -4,7 +4,7 @@ Positives are the pixels on an object's scribbles, negatives those on background
 pixels drawn at random in the annotated frame, outside the grown boxes of its scribbles and, from
 the second round on, only where the last round predicted background.
 
-A preset may leave corrections out that lie along the outline of the last mask. After some rounds
+A preset may leave corrections out that lie along the boundary of the last mask. After some rounds
 the errors that are left are slivers a few pixels wide. A feature grid of 8 pixels a vertex cannot
 tell their two sides apart, so that they teach the classifier that the object's edge is background.
 """
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from vostool.adapter.presets import Preset
+from vostool.presets import Preset
 from vostool.scribbles import BACKGROUND, UNMARKED, StrokeMap
 
 IntArray = npt.NDArray[np.int64]
@@ -58,9 +58,16 @@ class Samples:
 
     def within(self, frame: int) -> Samples:
         """Those that lie in one frame."""
-        return self.taken(self.frame == frame)
+        return self.select(self.frame == frame)
 
-    def taken(self, chosen: npt.NDArray[np.bool_] | IntArray) -> Samples:
+    def stroke_map(self, frame: int, size: tuple[int, int]) -> StrokeMap:
+        """(H, W) their labels in one frame, later rows over earlier ones; unmarked elsewhere."""
+        here = self.within(frame)
+        marks = np.full(size, UNMARKED, np.int16)
+        marks[here.y, here.x] = here.object_id
+        return marks
+
+    def select(self, chosen: npt.NDArray[np.bool_] | IntArray) -> Samples:
         """Some of them: the rows that a mask or a list of indices chooses."""
         return Samples(*(column[chosen] for column in self.columns().values()))
 
@@ -69,14 +76,14 @@ class Samples:
         return {name: getattr(self, name) for name in ("frame", "x", "y", "object_id", "round")}
 
     @classmethod
-    def none(cls) -> Samples:
+    def empty(cls) -> Samples:
         """No samples."""
         return cls(*(np.zeros(0, np.int64) for _ in range(5)))
 
     @classmethod
-    def joined(cls, parts: list[Samples]) -> Samples:
+    def concat(cls, parts: list[Samples]) -> Samples:
         """The samples of several sets, in order."""
-        columns = [part.columns() for part in [cls.none(), *parts]]
+        columns = [part.columns() for part in [cls.empty(), *parts]]
         return cls(**{name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
 
@@ -104,18 +111,18 @@ def sample_round(
     """
     number = int(earlier.round.max(initial=0)) + 1
     scribbled = scribbled_pixels(stroke_maps, number)
-    slivers = _along_outline(scribbled, predicted, preset.outline * scale)
+    slivers = _along_boundary(scribbled, predicted, preset.boundary_margin * scale)
     # The first strokes on an object are all there is to know of it, wherever they lie.
-    scribbled = scribbled.taken(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
+    scribbled = scribbled.select(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
     wanted = max(0, positive - negative)
     candidates = [
         _where(frame, _drawable(marks, predicted.get(frame)), BACKGROUND, number)
         for frame, marks in sorted(stroke_maps.items())
     ]
-    pool = Samples.joined(candidates)
+    pool = Samples.concat(candidates)
     chosen = np.random.default_rng((seed, number)).permutation(len(pool))[:wanted]
-    return Samples.joined([scribbled, pool.taken(np.sort(chosen))])
+    return Samples.concat([scribbled, pool.select(np.sort(chosen))])
 
 
 def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slice]:
@@ -143,10 +150,10 @@ def _drawable(marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None) -> npt.
     return np.asarray(outside & (marks == UNMARKED))
 
 
-def _along_outline(
+def _along_boundary(
     scribbled: Samples, predicted: dict[int, npt.NDArray[np.uint8]], margin: float
 ) -> npt.NDArray[np.bool_]:
-    """Which scribbled pixels contradict the last mask, nearer than the margin to its outline."""
+    """Which scribbled pixels contradict the last mask, nearer than the margin to its boundary."""
     along = np.zeros(len(scribbled), np.bool_)
     if margin == 0:
         return along
@@ -185,7 +192,7 @@ def scribbled_pixels(stroke_maps: dict[int, StrokeMap], number: int) -> Samples:
         stroke_maps: the annotated frames' strokes, by frame number.
         number: the round.
     """
-    return Samples.joined(
+    return Samples.concat(
         [
             _where(frame, marks == object_id, int(object_id), number)
             for frame, marks in sorted(stroke_maps.items())

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.state import Rename, load_state
+from vostool.checkpoints import Rename, load_weights
 from vostool.pyramid import Level
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
-class Staged(nn.Module, ABC):
+class FeatureExtractor(nn.Module, ABC):
     """A network without its classification layer."""
 
     @abstractmethod
@@ -76,7 +76,7 @@ class Loadable(Generic[Net]):
         """
         if weights is not None:
             network = self.build()
-            load_state(network, weights, self.rename)
+            load_weights(network, weights, self.rename)
             return network
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -88,7 +88,7 @@ class Loadable(Generic[Net]):
 
 
 @dataclass(frozen=True)
-class Architecture(Loadable[Staged]):
+class Architecture(Loadable[FeatureExtractor]):
     """A backbone: how it is built, what it takes and what is read of it.
 
     Attributes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vostool.backbones.architecture import Architecture, LevelShape, Staged
+from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class MBConvBlock(nn.Module):
         return projected + x if self.adds else projected
 
 
-class EfficientNetLite0(Staged):
+class EfficientNetLite0(FeatureExtractor):
     """The network, from RGB in -1..1 to its stages and, if asked for, ImageNet's 1000 classes.
 
     Args:

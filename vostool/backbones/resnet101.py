@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.architecture import Architecture, LevelShape, Staged
+from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
 
 STRIDE, CHANNELS = 8, 2048
 STEM_CHANNELS, EXPANSION = 64, 4
@@ -40,7 +40,7 @@ LAYERS = (
 )
 
 
-class ResNet101(Staged):
+class ResNet101(FeatureExtractor):
     """From frames (B, 3, H, W), normalised, to conv5 (B, 2048, h, w) at stride 8, rectified."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.architecture import Architecture, LevelShape, Staged
+from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
 
 STRIDE, CHANNELS = 4, 256
 ENCODER_STRIDE = 16
@@ -38,7 +38,7 @@ KERNELS = ("weights", "depthwise_weights")
 """And of a convolution's."""
 
 
-class Xception65DeepLab(Staged):
+class Xception65DeepLab(FeatureExtractor):
     """From frames (B, 3, H, W) in -1..1 to the decoder's features (B, 256, h, w) at stride 4."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from vostool import __version__
-from vostool.errors import VostoolError
+from vostool.errors import UsageError, VostoolError
 
 _COMMANDS = {
     "extract": "Run the backbone over clips and keep their features.",
     "propagate": "Add spatio-temporal context to stored features (Eq. 2).",
-    "weights": "List the networks, and where their weights are looked for.",
+    "weights": "List the networks and their weights, and check files of weights.",
     "train": "Train the networks: the paper's two steps, and those beyond it.",
     "adapt": "Fit the classifier of a clip's objects to scribbles (Eq. 3).",
     "render": "Write the masks of every frame, and a video to look at.",
@@ -47,8 +47,12 @@ class _Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except UsageError as problem:
+            raise click.UsageError(str(problem), ctx) from problem
         except VostoolError as problem:
-            raise click.ClickException(" ".join(str(problem).split())) from problem
+            from vostool.cli.mends import one_line
+
+            raise click.ClickException(one_line(problem)) from problem
         except BrokenPipeError:
             raise  # a reader that has seen enough: click knows what to do
         except OSError as problem:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
+from vostool.cli import completion
 from vostool.cli.common import (
-    backbone_option,
     device_option,
     features_option,
+    fitted_backbone_option,
     json_option,
     one_blas_thread,
     preset_option,
@@ -21,13 +22,13 @@ from vostool.cli.common import (
 EPILOG = """\b
 Examples:
   vostool adapt bikes --scribbles round1.json --out bikes.h5
-  vostool adapt bikes --scribbles round2.json --from bikes.h5 --out bikes2.h5
+  vostool adapt --from bikes.h5 --scribbles round2.json --out bikes2.h5
   vostool adapt bikes --scribbles painted/ --out bikes.h5
 """
 
 
 @click.command("adapt", epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", required=False, shell_complete=completion.clips)
 @click.option(
     "--scribbles",
     "files",
@@ -40,78 +41,76 @@ Examples:
 )
 @click.option(
     "--from",
-    "earlier_file",
+    "resume_from",
     type=click.Path(path_type=Path),
     metavar="OLD.h5",
-    help="Go on from an earlier round's adapter.",
+    help="Go on from an earlier round's adapter, with its preset, features, backbone and seed.",
 )
 @click.option(
-    "--shown",
+    "--previous-masks",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     help="The masks that these strokes correct, as rendered, if they are not the earlier adapter's "
-    "alone: those of several models.",
+    "alone: those of several models, or refined ones.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, metavar="NEW.h5", help="The adapter."
 )
 @store_option
-@backbone_option
+@fitted_backbone_option
 @features_option
 @preset_option
 @seed_option
 @device_option
 @json_option
 def command(
-    name: str,
+    name: str | None,
     files: tuple[Path, ...],
-    earlier_file: Path | None,
-    shown: Path | None,
+    resume_from: Path | None,
+    previous_masks: Path | None,
     out: Path,
     store_root: Path,
-    backbone: str,
+    backbone: str | None,
     features: str | None,
-    preset: str,
-    seed: int,
+    preset: str | None,
+    seed: int | None,
     device: str,
     as_json: bool,
 ) -> None:
     """Fit the classifier of a clip's objects to scribbles: Eq. 3, in closed form.
 
-    NAME is a clip in the store. With --from, the features, sampling and solution go on from an
-    earlier adapter, whose samples are all kept.
+    NAME is a clip in the store; with --from it may be left out. With --from, the sampling and the
+    solution go on from an earlier adapter, whose samples are all kept.
     """
     one_blas_thread()
-    from vostool import pipeline
-    from vostool.adapter import PRESETS, read_adapter, write_adapter
-    from vostool.masks import mask_file, read_mask
+    from vostool.adapter import Adapter
+    from vostool.images import read_mask
     from vostool.scribbles import read_scribbles
+    from vostool.session import OpenClip
     from vostool.store import FeatureStore
+    from vostool.writers.png import mask_file
 
+    if name is None and resume_from is None:
+        raise click.UsageError("give the clip's NAME, or --from an adapter of it")
     rounds = [read_scribbles(file) for file in files]
-    earlier = None if earlier_file is None else read_adapter(earlier_file)
-    adapter = pipeline.adapt(
-        name,
-        FeatureStore(store_root, backbone),
-        rounds,
-        preset=PRESETS[preset],
-        features=features if earlier is None else None,
-        earlier=earlier,
-        shown=(
-            None
-            if shown is None
-            else {f: read_mask(mask_file(shown, f)) for f in rounds[0].annotated_frames}
-        ),
-        seed=seed,
-        device=device,
+    earlier = None if resume_from is None else Adapter.read(resume_from)
+    clip = name or (earlier.provenance.clip if earlier is not None else "")
+    session = OpenClip(FeatureStore(store_root).clip(clip)).session(
+        preset, adapter=earlier, features=features, backbone=backbone, seed=seed, device=device
     )
-    write_adapter(out, adapter)
-    positive, negative = adapter.samples.counts()
+    for number, scribbles in enumerate(rounds):
+        shown = None
+        if previous_masks is not None and number == 0:
+            frames = scribbles.annotated_frames
+            shown = {frame: read_mask(mask_file(previous_masks, frame)) for frame in frames}
+        session.add_scribbles(scribbles, previous_masks=shown)
+    session.adapter.write(out)
+    positive, negative = session.adapter.samples.counts()
     result = {
         "adapter": str(out),
-        "clip": name,
-        "objects": list(adapter.object_ids[1:]),
-        "rounds": len(adapter.provenance.scribbles),
+        "clip": clip,
+        "objects": list(session.object_ids),
+        "rounds": session.rounds,
         "positives": positive,
         "negatives": negative,
     }

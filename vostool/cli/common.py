@@ -1,32 +1,26 @@
-"""What the commands share: their common options, runs over many clips, progress, results."""
+"""What the commands share: their common options, runs over many clips, results."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from vostool.cli import completion
 from vostool.errors import VostoolError
+from vostool.pipeline.progress import say
+from vostool.presets import PRESETS
+
+if TYPE_CHECKING:
+    from vostool.mask_propagation import Refiner
 
 SOME_FAILED = 3
 """Exit status when some clips of many failed; the others are done."""
-
-PLAIN_LINE_EVERY = 10.0
-"""Seconds between progress lines where standard error is no terminal."""
-
-
-class Show(Protocol):
-    """Shows how far things are."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
-
 
 store_option = click.option(
     "--store",
@@ -47,17 +41,14 @@ device_option = click.option(
 )
 preset_option = click.option(
     "--preset",
-    type=click.Choice(["default", "paper"]),
-    default="default",
-    show_default=True,
-    help="'paper' follows the paper to the letter: no decoder, and context alone for features.",
+    type=click.Choice(list(PRESETS)),
+    help="'paper' follows the paper to the letter: no decoder, and context alone for features.  "
+    "[default: default]",
 )
 seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of the random choice of background.",
+    help="The seed of the random choice of background pixels.  [default: 0]",
 )
 features_option = click.option(
     "--features",
@@ -69,16 +60,25 @@ model_option = click.option(
     default="rnn",
     show_default=True,
     metavar="NAME|FILE",
+    shell_complete=completion.shipped_weights,
     help="The RNN's weights: shipped ones, or those that vostool train left.",
 )
 
 
+BACKBONE_HELP = "The network that makes features; vostool weights ls lists them."
 backbone_option = click.option(
     "--backbone",
     default="efficientnet-lite0",
     show_default=True,
     metavar="NAME",
-    help="The network; vostool weights lists them.",
+    shell_complete=completion.backbones,
+    help=BACKBONE_HELP,
+)
+fitted_backbone_option = click.option(
+    "--backbone",
+    metavar="NAME",
+    shell_complete=completion.backbones,
+    help=f"{BACKBONE_HELP}  [default: efficientnet-lite0]",
 )
 
 
@@ -94,7 +94,7 @@ weights_option = click.option(
     metavar="FILE",
     is_eager=True,
     help="The network's weights: a public file, or what vostool train left.  "
-    "[default: looked for; see vostool weights]",
+    "[default: looked for; see vostool weights ls]",
 )
 random_weights_option = click.option(
     "--random-weights",
@@ -107,17 +107,39 @@ random_weights_option = click.option(
 
 refiner_option = click.option(
     "--refiner",
-    default="refine",
-    show_default=True,
     metavar="NAME",
-    help="The network by which masks travel: the shipped one, or rgmp-resnet50.",
+    shell_complete=completion.refiners,
+    help="The network by which masks travel: refine, which ships with vostool, or rgmp-resnet50.  "
+    "[default: refine]",
 )
 refiner_weights_option = click.option(
     "--refiner-weights",
     metavar="FILE",
-    help="Its weights: the authors' file, or what vostool train --step refine left.  "
-    "[default: looked for; see vostool weights]",
+    help="The refiner's weights: the authors' file, or what vostool train refiner left.  "
+    "[default: looked for; see vostool weights ls]",
 )
+refine_option = click.option(
+    "--refine",
+    "refines",
+    is_flag=True,
+    help="Let masks travel from the annotated frames, as vostool refine does.",
+)
+
+
+def chosen_refiner(
+    refines: bool, name: str | None, weights: str | None, device: str
+) -> Refiner | None:
+    """By which network masks travel, if they do.
+
+    Raises:
+        click.UsageError: a refiner was chosen, and masks are not to travel.
+        VostoolError: there is no such network.
+    """
+    from vostool.mask_propagation import DEFAULT, Refiner
+
+    if not refines and (name is not None or weights is not None):
+        raise click.UsageError("--refiner and --refiner-weights go with --refine")
+    return Refiner(name or DEFAULT, weights, device) if refines else None
 
 
 def _frame_range(
@@ -142,6 +164,33 @@ frames_option = click.option(
 )
 
 
+name_option = click.option(
+    "--name", help="The clip's name in the store; by default the file's or folder's."
+)
+height_option = click.option(
+    "--height",
+    "network_height",
+    type=click.IntRange(min=32),
+    default=480,
+    show_default=True,
+    help="Scale taller frames down to this for the network; masks keep the clip's size.",
+)
+out_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="The folder for the masks, %05d.png, indexed with the DAVIS palette.",
+)
+overlay_option = click.option(
+    "--overlay",
+    "overlay_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.mp4",
+    help="Also write a video with the masks over the frames.",
+)
+
+
 def one_blas_thread() -> None:
     """Let numpy multiply in one thread; to be called before it is imported.
 
@@ -162,14 +211,15 @@ def expand(arguments: tuple[str, ...]) -> list[str]:
     return expanded
 
 
-def say(message: str) -> None:
-    """Tell a person something, on standard error."""
-    click.echo(message, err=True)
-
-
 def report(result: dict[str, Any], as_json: bool, line: str) -> None:
     """Print one result on standard output: a line, or a JSON line."""
     click.echo(json.dumps(result) if as_json else line)
+
+
+def print_rows(rows: Iterable[dict[str, Any]]) -> None:
+    """Print results on standard output, a JSON line each."""
+    for row in rows:
+        click.echo(json.dumps(row))
 
 
 def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
@@ -183,9 +233,11 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
     from rich.text import Text
 
     terminal = sys.stdout.isatty()
+    rows = list(rows)
     table = Table(box=SIMPLE_HEAD if terminal else None, pad_edge=terminal)
     for number, head in enumerate(heads):
-        table.add_column(head, justify="right" if number else "left", no_wrap=True)
+        figures = all(row[number][:1] in "-0123456789" for row in rows)
+        table.add_column(head, justify="right" if figures else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(width=None if terminal else 1000).print(table)
@@ -198,6 +250,8 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
         click.ClickException: the only item failed, or all did (status 1).
         SystemExit: some of many failed (status 3).
     """
+    from vostool.cli.mends import one_line
+
     failed = []
     for item in items:
         try:
@@ -206,71 +260,9 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
             if len(items) == 1:
                 raise
             failed.append(item)
-            say(f"Error: {' '.join(str(problem).split())}")
+            say(f"Error: {one_line(problem)}")
     if failed and len(failed) == len(items):
         raise click.ClickException(f"all {len(items)} clips failed")
     if failed:
         say(f"{len(failed)} of {len(items)} clips failed: {', '.join(failed)}")
         sys.exit(SOME_FAILED)
-
-
-@contextmanager
-def progress_bar(what: str, unit: str = "frames") -> Iterator[Show]:
-    """A bar with rate and time left on a terminal, a plain line now and then elsewhere.
-
-    It appears with the first frame done after a second, so quick work shows none. It is told of
-    what is done, of how much there is, and perhaps of a word on it.
-    """
-    if not sys.stderr.isatty():
-        yield _plain_lines(what, unit)
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(f"{{task.fields[rate]:.1f}} {unit}/s"),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = bar.add_task(what, total=None, rate=0.0, note="")
-    begun = time.monotonic()
-    first: list[int] = []
-
-    def show(done: int, total: int, note: str = "") -> None:
-        first.append(done) if not first else None
-        elapsed = time.monotonic() - begun
-        if elapsed > 1 and not bar.live.is_started:
-            bar.start()
-        rate = (done - first[0]) / max(elapsed, 1e-6)
-        bar.update(task, completed=done, total=total, rate=rate, note=note)
-
-    try:
-        yield show
-    finally:
-        if bar.live.is_started:
-            bar.stop()
-
-
-def _plain_lines(what: str, unit: str) -> Show:
-    begun = last = time.monotonic()
-
-    def show(done: int, total: int, note: str = "") -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= PLAIN_LINE_EVERY:
-            last = now
-            about = f", {note}" if note else ""
-            say(f"{what}: {done} of {total} {unit}{about}, {now - begun:.0f} s")
-
-    return show

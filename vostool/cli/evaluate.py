@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from vostool.cli import completion
 from vostool.cli.common import (
+    BACKBONE_HELP,
+    chosen_refiner,
     device_option,
     features_option,
     json_option,
     one_blas_thread,
     preset_option,
+    print_rows,
     print_table,
-    progress_bar,
     refiner_option,
     refiner_weights_option,
-    say,
     seed_option,
     store_option,
 )
+from vostool.pipeline.progress import progress_bar, say
 
 EPILOG = """\b
 Examples:
@@ -72,15 +73,16 @@ Examples:
     default=["efficientnet-lite0"],
     show_default=True,
     metavar="NAME",
-    help="The network. Given again, the models' scores are averaged.",
+    shell_complete=completion.backbones,
+    help=f"{BACKBONE_HELP} Given again, the models' scores are averaged.",
 )
 @click.option(
     "--weights",
     "weights",
     multiple=True,
     metavar="FILE",
-    help="Of each --backbone, in order: a public file, or what vostool train left.  "
-    "[default: looked for; see vostool weights]",
+    help="The weights of each --backbone, in order: a public file, or what vostool train left.  "
+    "[default: looked for; see vostool weights ls]",
 )
 @click.option(
     "--random-weights", is_flag=True, help="For tests and benchmarks: weights nobody trained."
@@ -124,11 +126,11 @@ def command(
     features: str | None,
     models: tuple[str, ...],
     refines: str,
-    refiner: str,
+    refiner: str | None,
     refiner_weights: str | None,
     device: str,
-    preset: str,
-    seed: int,
+    preset: str | None,
+    seed: int | None,
     as_json: bool,
 ) -> None:
     """Run the DAVIS interactive benchmark, with its own session and robot.
@@ -144,17 +146,16 @@ def command(
     if subset is not None and sequences is not None:
         raise click.UsageError("give --subset or --sequences, not both")
     one_blas_thread()
-    from vostool.adapter import PRESETS
     from vostool.davis.evaluation import evaluate
-    from vostool.davis.method import Method, Model
+    from vostool.davis.method import Method
     from vostool.davis.results import write_results
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
-    from vostool.pipeline import Refiner
+    from vostool.mask_propagation import Refiner
+    from vostool.pipeline.preparation import Model
+    from vostool.session import Settings
 
-    chosen = PRESETS[preset]
-    if features is not None:
-        chosen = replace(chosen, features=features)
+    settings = Settings.of(preset=preset, features=features, seed=seed)
     if len(set(backbones)) < len(backbones):
         raise click.UsageError("each --backbone once: the store keeps one set of features of each")
     if random_weights and weights:
@@ -170,12 +171,13 @@ def command(
     )
     method = Method(
         store_root,
-        chosen,
+        settings.preset,
         measured,
-        seed,
+        settings.seed,
         device,
         refines,
-        Refiner(refiner, refiner_weights, device),
+        chosen_refiner(refines != "none", refiner, refiner_weights, device)
+        or Refiner(device=device),
     )
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
@@ -191,7 +193,9 @@ def command(
     summary = write_results(out, evaluation)
     say(f"{len(evaluation.samples)} samples in {time.monotonic() - begun:.0f} s; see {out}")
     if as_json:
-        click.echo(json.dumps(summary))
+        sequences_of = summary.pop("sequences")
+        print_rows({"sequence": name, **figures} for name, figures in sequences_of.items())
+        print_rows([{"all": summary}])
     else:
         _print(summary)
 

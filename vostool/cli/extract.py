@@ -12,14 +12,15 @@ from vostool.cli.common import (
     expand,
     for_each,
     frames_option,
+    height_option,
     json_option,
-    progress_bar,
+    name_option,
     random_weights_option,
     report,
-    say,
     store_option,
     weights_option,
 )
+from vostool.pipeline.progress import progress_bar, say
 
 EPILOG = """\b
 Examples:
@@ -36,21 +37,14 @@ Examples:
 @backbone_option
 @weights_option
 @random_weights_option
-@click.option("--name", help="The clip's name in the store; by default the file's or folder's.")
+@name_option
 @frames_option
 @click.option(
     "--davis-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="CLIPs are sequences of this DAVIS root.",
 )
-@click.option(
-    "--height",
-    "network_height",
-    type=click.IntRange(min=32),
-    default=480,
-    show_default=True,
-    help="Scale taller frames down to this for the network; masks keep the clip's size.",
-)
+@height_option
 @device_option
 @json_option
 def command(
@@ -71,8 +65,8 @@ def command(
     Each finished clip's name goes to standard output. A clip whose features are stored already
     is done at once; an interrupted run is taken up where it stopped.
     """
-    from vostool import pipeline
     from vostool.clips import Clip, default_name, open_clip, open_davis_sequence
+    from vostool.pipeline.extraction import extract
     from vostool.store import FeatureStore
 
     sources = expand(clips)
@@ -96,9 +90,10 @@ def command(
     def work(source: str) -> None:
         clip = opened(source)
         with progress_bar(f"extract {clip.name}") as progress:
-            stage = pipeline.extract(
+            stage = extract(
                 clip,
-                FeatureStore(store_root, backbone),
+                FeatureStore(store_root).clip(clip.name),
+                backbone=backbone,
                 weights=weights,
                 device=device,
                 network_height=network_height,

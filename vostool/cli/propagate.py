@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vostool.cli import completion
 from vostool.cli.common import (
     backbone_option,
     device_option,
@@ -13,11 +14,10 @@ from vostool.cli.common import (
     for_each,
     json_option,
     model_option,
-    progress_bar,
     report,
-    say,
     store_option,
 )
+from vostool.pipeline.progress import progress_bar, say
 
 EPILOG = """\b
 Examples:
@@ -28,7 +28,9 @@ Examples:
 
 
 @click.command("propagate", epilog=EPILOG)
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=completion.clips
+)
 @store_option
 @backbone_option
 @model_option
@@ -42,14 +44,14 @@ def command(
     NAME is a clip in the store, or - for one a line on standard input. Context is what both
     presets read: 'paper' alone, 'default' beside the backbone's features.
     """
-    from vostool import pipeline
+    from vostool.pipeline.context import propagate
     from vostool.store import FeatureStore
 
     def work(name: str) -> None:
         with progress_bar(f"propagate {name}") as progress:
-            stage = pipeline.propagate(
-                name,
-                FeatureStore(store_root, backbone),
+            stage = propagate(
+                FeatureStore(store_root).clip(name),
+                backbone=backbone,
                 model=model,
                 device=device,
                 progress=progress,

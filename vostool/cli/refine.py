@@ -6,29 +6,30 @@ from pathlib import Path
 
 import click
 
+from vostool.cli import completion
 from vostool.cli.common import (
+    chosen_refiner,
     device_option,
     json_option,
-    one_blas_thread,
-    progress_bar,
+    out_option,
+    overlay_option,
     refiner_option,
     refiner_weights_option,
-    report,
     store_option,
 )
-from vostool.cli.render import out_option, overlay_option
+from vostool.cli.render import render
 
 EPILOG = """\b
 Examples:
-  vostool refine bikes --adapter bikes.h5 --out masks
-  vostool refine bikes --adapter bikes.h5 --out masks --overlay look.mp4
-  vostool refine bikes --adapter bikes.h5 --out masks \\
+  vostool refine --adapter bikes.h5 --out masks
+  vostool refine --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool refine --adapter bikes.h5 --out masks \\
       --refiner rgmp-resnet50 --refiner-weights weights.pth
 """
 
 
 @click.command("refine", epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", required=False, shell_complete=completion.clips)
 @click.option(
     "--adapter",
     "adapter_file",
@@ -45,11 +46,11 @@ Examples:
 @device_option
 @json_option
 def command(
-    name: str,
+    name: str | None,
     adapter_file: Path,
     out: Path,
     overlay_file: Path | None,
-    refiner: str,
+    refiner: str | None,
     refiner_weights: str | None,
     store_root: Path,
     device: str,
@@ -57,27 +58,13 @@ def command(
 ) -> None:
     """Write the mask of every frame, refined: masks travel from the annotated frames.
 
-    From each frame that bears strokes its mask travels both ways, frame by frame, up to the middle
-    towards the next such frame. What it brings is weighed against the classifier's answer, less the
-    further it came and the less the two agree.
+    NAME is a clip in the store; by default the one that the adapter was fitted on. From each frame
+    that bears strokes its mask travels both ways, frame by frame, up to the middle towards the next
+    such frame. What it brings is weighed against the classifier's answer, less the further it came
+    and the less the two agree.
 
     What is on the way is kept in DIR/.refined: a stopped run goes on with the same command, and a
     run with the next round's adapter leaves alone what no stroke has changed.
     """
-    one_blas_thread()
-    from vostool import pipeline
-    from vostool.adapter import read_adapter
-    from vostool.store import FeatureStore
-
-    with progress_bar(f"refine {name}") as progress:
-        frames = pipeline.render(
-            read_adapter(adapter_file),
-            FeatureStore(store_root),
-            out,
-            name=name,
-            overlay_file=overlay_file,
-            refiner=pipeline.Refiner(refiner, refiner_weights, device),
-            device=device,
-            progress=progress,
-        )
-    report({"masks": str(out), "clip": name, "frames": frames}, as_json, str(out))
+    chosen = chosen_refiner(True, refiner, refiner_weights, device)
+    render("refine", name, (adapter_file,), out, overlay_file, chosen, store_root, device, as_json)

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from vostool.cli import completion
 from vostool.cli.common import (
+    chosen_refiner,
     device_option,
     json_option,
     one_blas_thread,
-    progress_bar,
+    out_option,
+    overlay_option,
+    refine_option,
     refiner_option,
     refiner_weights_option,
     report,
     store_option,
 )
+from vostool.pipeline.progress import progress_bar
+
+if TYPE_CHECKING:
+    from vostool.mask_propagation import Refiner
 
 EPILOG = """\b
 Examples:
-  vostool render bikes --adapter bikes.h5 --out masks
-  vostool render bikes --adapter bikes.h5 --out masks --overlay look.mp4
-  vostool render bikes --adapter bikes.h5 --out masks --refine
-  vostool render bikes --adapter resnet.h5 --adapter xception.h5 --out masks
+  vostool render --adapter bikes.h5 --out masks
+  vostool render --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool render --adapter bikes.h5 --out masks --refine
+  vostool render --adapter resnet.h5 --adapter xception.h5 --out masks
 """
-
-out_option = click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    metavar="DIR",
-    help="The folder for the masks, %05d.png, indexed with the DAVIS palette.",
-)
-overlay_option = click.option(
-    "--overlay",
-    "overlay_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.mp4",
-    help="Also write a video with the masks over the frames.",
-)
 
 
 @click.command("render", epilog=EPILOG)
-@click.argument("name")
+@click.argument("name", required=False, shell_complete=completion.clips)
 @click.option(
     "--adapter",
     "adapter_files",
@@ -55,24 +49,19 @@ overlay_option = click.option(
 )
 @out_option
 @overlay_option
-@click.option(
-    "--refine",
-    "refines",
-    is_flag=True,
-    help="Let masks travel from the annotated frames, as vostool refine does.",
-)
+@refine_option
 @refiner_option
 @refiner_weights_option
 @store_option
 @device_option
 @json_option
 def command(
-    name: str,
+    name: str | None,
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
     refines: bool,
-    refiner: str,
+    refiner: str | None,
     refiner_weights: str | None,
     store_root: Path,
     device: str,
@@ -80,23 +69,33 @@ def command(
 ) -> None:
     """Write the mask of every frame of a clip, at the clip's own resolution.
 
-    The masks appear in the folder together, when all of them are made.
+    NAME is a clip in the store; by default the one that the adapter was fitted on. The masks appear
+    in the folder together, when all of them are made.
     """
+    chosen = chosen_refiner(refines, refiner, refiner_weights, device)
+    render("render", name, adapter_files, out, overlay_file, chosen, store_root, device, as_json)
+
+
+def render(
+    what: str,
+    name: str | None,
+    adapter_files: tuple[Path, ...],
+    out: Path,
+    overlay_file: Path | None,
+    refiner: Refiner | None,
+    store_root: Path,
+    device: str,
+    as_json: bool,
+) -> None:
+    """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
-    from vostool import pipeline
-    from vostool.adapter import read_adapter
+    from vostool.adapter import Adapter
+    from vostool.session import Session
     from vostool.store import FeatureStore
 
-    adapters = [read_adapter(file) for file in adapter_files]
-    with progress_bar(f"render {name}") as progress:
-        frames = pipeline.render(
-            adapters,
-            FeatureStore(store_root),
-            out,
-            name=name,
-            overlay_file=overlay_file,
-            refiner=pipeline.Refiner(refiner, refiner_weights, device) if refines else None,
-            device=device,
-            progress=progress,
-        )
-    report({"masks": str(out), "clip": name, "frames": frames}, as_json, str(out))
+    adapters = [Adapter.read(file) for file in adapter_files]
+    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
+    clip = name or adapters[0].provenance.clip
+    with progress_bar(f"{what} {clip}") as progress:
+        frames = session.save(out, overlay=overlay_file, refiner=refiner, progress=progress)
+    report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from vostool.cli.common import json_option, print_table, say
+from vostool.cli.common import json_option, print_rows, print_table
+from vostool.pipeline.progress import say
 
 EPILOG = """\b
 Examples:
@@ -38,9 +38,8 @@ def command(masks: Path, annotations: Path, all_frames: bool, as_json: bool) -> 
     count = len(scores)
     mean = sum(one.j for one in scores) / count, sum(one.f for one in scores) / count
     if as_json:
-        for one in scores:
-            click.echo(json.dumps({**asdict(one), "j_and_f": one.j_and_f}))
-        click.echo(json.dumps({"mean": {"j": mean[0], "f": mean[1], "j_and_f": sum(mean) / 2}}))
+        print_rows({**asdict(one), "j_and_f": one.j_and_f} for one in scores)
+        print_rows([{"mean": {"j": mean[0], "f": mean[1], "j_and_f": sum(mean) / 2}}])
         return
     rows = [[one.sequence, str(one.object_id), *_figures(one.j, one.f)] for one in scores]
     print_table(["sequence", "object", "J", "F", "J&F"], [*rows, ["mean", "", *_figures(*mean)]])

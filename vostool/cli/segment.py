@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from vostool.cli.common import (
     backbone_option,
+    chosen_refiner,
     device_option,
     features_option,
     frames_option,
+    height_option,
     json_option,
     model_option,
+    name_option,
+    out_option,
+    overlay_option,
     preset_option,
-    progress_bar,
     random_weights_option,
+    refine_option,
+    refiner_option,
+    refiner_weights_option,
     report,
-    say,
     seed_option,
     store_option,
     weights_option,
 )
-from vostool.cli.render import out_option, overlay_option
+from vostool.pipeline.progress import progress_bar
 
 EPILOG = """\b
 Example:
@@ -45,7 +50,12 @@ Example:
 )
 @out_option
 @overlay_option
+@refine_option
+@refiner_option
+@refiner_weights_option
+@name_option
 @frames_option
+@height_option
 @store_option
 @backbone_option
 @weights_option
@@ -61,15 +71,20 @@ def command(
     files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
+    refines: bool,
+    refiner: str | None,
+    refiner_weights: str | None,
+    name: str | None,
     frames: tuple[int, int | None],
+    network_height: int,
     store_root: Path,
     backbone: str,
     weights: str | None,
     features: str | None,
     model: str,
     device: str,
-    preset: str,
-    seed: int,
+    preset: str | None,
+    seed: int | None,
     as_json: bool,
 ) -> None:
     """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
@@ -77,32 +92,32 @@ def command(
     CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
     DIR/adapter.h5, so that vostool adapt --from can go on from it.
     """
-    from vostool import pipeline
-    from vostool.adapter import PRESETS, write_adapter
+    chosen = chosen_refiner(refines, refiner, refiner_weights, device)
+    from vostool.backbones import find_network
     from vostool.clips import open_clip
     from vostool.scribbles import read_scribbles
-    from vostool.store import READS, FeatureStore
+    from vostool.session import OpenClip
+    from vostool.store import FeatureStore
 
     rounds = [read_scribbles(file) for file in files]
-    opened = open_clip(clip, frames=frames)
+    source = open_clip(clip, name=name, frames=frames)
     for scribbles in rounds:
-        scribbles.check_against(opened.expected_frames, opened.size)
-    store = FeatureStore(store_root, backbone)
-    chosen = PRESETS[preset]
-    if features is not None:
-        chosen = replace(chosen, features=features)
-    pipeline.check_models(chosen, backbone, weights, model)
-    with progress_bar(f"extract {opened.name}") as progress:
-        pipeline.extract(opened, store, weights=weights, device=device, progress=progress, say=say)
-    if "context" in READS[chosen.features]:
-        with progress_bar(f"propagate {opened.name}") as progress:
-            pipeline.propagate(
-                opened.name, store, model=model, device=device, progress=progress, say=say
-            )
-    adapter = pipeline.adapt(opened.name, store, rounds, preset=chosen, seed=seed, device=device)
-    with progress_bar(f"render {opened.name}") as progress:
-        count = pipeline.render(
-            adapter, store, out, overlay_file=overlay_file, device=device, progress=progress
-        )
-    write_adapter(out / "adapter.h5", adapter)
-    report({"masks": str(out), "clip": opened.name, "frames": count}, as_json, str(out))
+        scribbles.check_against(source.expected_frames, source.size)
+    if chosen is not None:
+        chosen.check(backbone, find_network(backbone).fingerprint(weights))
+    session = OpenClip(FeatureStore(store_root).clip(source.name), source).session(
+        preset,
+        features=features,
+        backbone=backbone,
+        weights=weights,
+        model=model,
+        seed=seed,
+        device=device,
+        network_height=network_height,
+    )
+    for scribbles in rounds:
+        session.add_scribbles(scribbles)
+    with progress_bar(f"render {source.name}") as progress:
+        count = session.save(out, overlay=overlay_file, refiner=chosen, progress=progress)
+    session.adapter.write(out / "adapter.h5")
+    report({"masks": str(out), "clip": source.name, "frames": count}, as_json, str(out))

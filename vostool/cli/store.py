@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vostool.cli.common import expand, json_option, report, say, store_option
-from vostool.errors import StoreError
+from vostool.cli import completion
+from vostool.cli.common import (
+    expand,
+    json_option,
+    print_rows,
+    print_table,
+    report,
+    store_option,
+)
+from vostool.pipeline.progress import say
+
+if TYPE_CHECKING:
+    from vostool.store import StoredClip
 
 
 @click.group("store")
@@ -31,110 +40,129 @@ def command() -> None:
 @json_option
 def list_clips(store_root: Path, as_json: bool) -> None:
     """List clips, their stages, frames and bytes."""
-    from vostool.store import STAGES, FeatureStore
+    from vostool.store import FeatureStore
 
     store = FeatureStore(store_root)
-    rows: list[dict[str, Any]] = []
-    for name in store.names():
-        for network in store.networks(name):
-            seen = FeatureStore(store_root, network)
-            for stage_name in STAGES:
-                if stage := seen.find(name, stage_name):
-                    rows.append(
-                        {
-                            "clip": name,
-                            "network": network,
-                            "stage": stage_name,
-                            "frames": stage.frames,
-                            "size": list(stage.facts.size),
-                            "bytes": stage.bytes,
-                            "stamp": stage.stamp.as_dict(),
-                        }
-                    )
-            rows += [
-                {"clip": name, "network": network, "stage": stage_name, "unfinished": True}
-                for stage_name in seen.unfinished(name)
-            ]
+    rows = [row for name in store.names() for row in _stages(store.clip(name))]
     if as_json:
-        for row in rows:
-            click.echo(json.dumps(row))
-        return
-    if not rows:
+        print_rows(rows)
+    elif not rows:
         say(f"{store_root}: no clips yet; begin with: vostool extract CLIP")
-        return
-    _print_table(rows)
+    else:
+        print_table(
+            ["clip", "network", "stage", "frames", "size", "MB"], [_cells(row) for row in rows]
+        )
 
 
 @command.command("verify", epilog="Example: vostool store verify bikes")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=completion.clips)
 @store_option
 @json_option
 def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
     """Read every chunk against its checksum; name those that are damaged and exit with 1."""
+    from vostool.errors import StoreError, UnknownClipError
     from vostool.store import STAGES, FeatureStore
-    from vostool.store.layout import clip_folder
 
     store = FeatureStore(store_root)
     damaged = False
     for name in expand(names) or store.names():
-        folder = clip_folder(store_root, name)
-        if not folder.exists() and name not in store.names():
-            raise StoreError(f"{name}: not in {store_root}; see: vostool store ls")
-        for network, stage_name in product(store.networks(name), STAGES):
-            if not (folder / network / stage_name).exists():
-                continue
-            try:
-                stage = FeatureStore(store_root, network).stage(name, stage_name)
-                problems = [str(file) for file, _ in stage.broken_chunks()]
-            except StoreError as problem:
-                problems = [str(problem)]
-            for what in problems:
-                say(f"damaged: {what}")
-            damaged |= bool(problems)
-            state = "damaged" if problems else "whole"
-            result = {
-                "clip": name, "network": network, "stage": stage_name, "state": state,
-                "damaged": problems,
-            }  # fmt: skip
-            report(result, as_json, f"{name} {network} {stage_name} {state}")
+        clip = store.clip(name)
+        if name not in store.names():
+            raise UnknownClipError(f"{name}: not in {store_root}")
+        for network in _networks(clip):
+            for stage_name in STAGES:
+                if not (clip.folder / network / stage_name).exists():
+                    continue
+                try:
+                    stage = clip.stage(network, stage_name)
+                    problems = [str(file) for file, _ in stage.broken_chunks()]
+                except StoreError as problem:
+                    problems = [str(problem)]
+                for what in problems:
+                    say(f"damaged: {what}")
+                damaged |= bool(problems)
+                state = "damaged" if problems else "whole"
+                result = {
+                    "clip": name, "network": network, "stage": stage_name, "state": state,
+                    "damaged": problems,
+                }  # fmt: skip
+                report(result, as_json, f"{name} {network} {stage_name} {state}")
     if damaged:
         say("Mend with: vostool store rm NAME --stage STAGE, then the command that makes it")
         sys.exit(1)
 
 
 @command.command("rm", epilog="Example: vostool store rm bikes --stage context")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--backbone", metavar="NAME", help="What this network made alone.")
-@click.option("--stage", type=click.Choice(["backbone", "context"]), help="This stage alone.")
+@click.argument(
+    "names", nargs=-1, required=True, metavar="NAME...", shell_complete=completion.clips
+)
+@click.option(
+    "--backbone",
+    metavar="NAME",
+    shell_complete=completion.backbones,
+    help="Only what was made with this network.",
+)
+@click.option(
+    "--stage",
+    type=click.Choice(["backbone", "context"]),
+    help="Only this stage, of --backbone or else of the default network.",
+)
 @store_option
+@json_option
 def remove(
-    names: tuple[str, ...], backbone: str | None, stage: str | None, store_root: Path
+    names: tuple[str, ...],
+    backbone: str | None,
+    stage: str | None,
+    store_root: Path,
+    as_json: bool,
 ) -> None:
     """Remove clips, finished or not."""
+    from vostool.backbones import DEFAULT
     from vostool.store import FeatureStore
 
+    if stage is not None and backbone is None:
+        backbone = DEFAULT
     store = FeatureStore(store_root)
     for name in expand(names):
-        store.remove(name, backbone, stage)
-        click.echo(name)
+        store.clip(name).remove(backbone, stage)
+        report({"clip": name, "network": backbone, "stage": stage}, as_json, name)
 
 
-def _print_table(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _networks(clip: StoredClip) -> list[str]:
+    """The default network before the others."""
+    from vostool.backbones import DEFAULT
 
-    table = Table("clip", "network", "stage", "frames", "size", "MB")
-    for row in rows:
-        if row.get("unfinished"):
-            table.add_row(row["clip"], row["network"], row["stage"], "unfinished", "", "")
-        else:
-            height, width = row["size"]
-            table.add_row(
-                row["clip"],
-                row["network"],
-                row["stage"],
-                str(row["frames"]),
-                f"{width}x{height}",
-                f"{row['bytes'] / 1e6:.0f}",
-            )
-    Console().print(table)
+    return sorted(clip.networks(), key=lambda network: (network != DEFAULT, network))
+
+
+def _stages(clip: StoredClip) -> list[dict[str, Any]]:
+    from vostool.store import STAGES
+
+    rows: list[dict[str, Any]] = []
+    for network in _networks(clip):
+        for stage_name in STAGES:
+            if stage := clip.find(network, stage_name):
+                rows.append(
+                    {
+                        "clip": clip.name,
+                        "network": network,
+                        "stage": stage_name,
+                        "frames": stage.frames,
+                        "size": list(stage.metadata.size),
+                        "bytes": stage.bytes,
+                        "stamp": stage.cache_key.as_dict(),
+                    }
+                )
+        rows += [
+            {"clip": clip.name, "network": network, "stage": stage_name, "unfinished": True}
+            for stage_name in clip.unfinished(network)
+        ]
+    return rows
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    cells = [row["clip"], row["network"], row["stage"]]
+    if row.get("unfinished"):
+        return [*cells, "unfinished", "", ""]
+    height, width = row["size"]
+    return [*cells, str(row["frames"]), f"{width}x{height}", f"{row['bytes'] / 1e6:.0f}"]

@@ -1,56 +1,45 @@
-"""``vostool weights``."""
+"""``vostool weights``: ls, check."""
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
 import click
 
-from vostool.cli.common import backbone_option, json_option, print_table, report, say
-
-EPILOG = """\b
-Examples:
-  vostool weights
-  vostool weights --check deeplabv1_resnet101-coco.pth --backbone deeplabv2-resnet101
-  vostool weights --check weights.pth --backbone rgmp-resnet50
-"""
+from vostool.cli import completion
+from vostool.cli.common import json_option, print_rows, print_table, report
+from vostool.pipeline.progress import say
 
 
-@click.command("weights", epilog=EPILOG)
-@click.option("--check", metavar="FILE", help="Account for every tensor of a file instead.")
-@backbone_option
+@click.group("weights")
+def command() -> None:
+    """List the networks and their weights, and check files of weights.
+
+    \b
+    Examples:
+      vostool weights ls
+      vostool weights check deeplabv1_resnet101-coco.pth --network deeplabv2-resnet101
+      vostool weights check weights.pth --network rgmp-resnet50
+    """
+
+
+@command.command("ls", epilog="Example: vostool weights ls --json | jq .file")
 @json_option
-def command(check: str | None, backbone: str, as_json: bool) -> None:
+def list_networks(as_json: bool) -> None:
     """List the networks, where their weights are looked for, and where to get them.
 
     Weights are looked for in $VOSTOOL_WEIGHTS, then in vostool's folder in the user's cache
-    directory, as NAME.safetensors, NAME.pth, NAME.pt or NAME.ckpt.index with its data. With
-    --check, every tensor of a file that does not fit --backbone goes to standard output, and
-    status 1 says that there are some.
+    directory, as NAME.safetensors, NAME.pth, NAME.pt or NAME.ckpt.index with its data.
     """
-    if check is not None:
-        _check(check, backbone, as_json)
-        return
-    from vostool.backbones import (
-        NETWORKS,
-        find_backbone_weights,
-        find_public_weights,
-        weights_folders,
-    )
+    from vostool.backbones import BACKBONES, weights_folders
     from vostool.errors import WeightsError
-    from vostool.refine import RGMP
+    from vostool.mask_propagation import PUBLIC_NETWORKS
 
     rows: list[dict[str, Any]] = []
-    for network in (*NETWORKS.values(), RGMP):
+    for network in (*BACKBONES.values(), *PUBLIC_NETWORKS.values()):
         try:
-            found = (
-                find_public_weights(RGMP)
-                if network is RGMP
-                else find_backbone_weights(network.name)
-            )
-            file = str(found)
+            file = str(network.find_weights())
         except WeightsError:
             file = None
         rows.append(
@@ -63,8 +52,7 @@ def command(check: str | None, backbone: str, as_json: bool) -> None:
             }
         )
     if as_json:
-        for row in rows:
-            click.echo(json.dumps(row))
+        print_rows(rows)
         return
     print_table(
         ["network", "weights", "reads", "licence"],
@@ -76,34 +64,53 @@ def command(check: str | None, backbone: str, as_json: bool) -> None:
             say(f"Get {row['network']} from {row['source']}")
 
 
-def _check(file: str, backbone: str, as_json: bool) -> None:
-    """Print what does not fit, or that all does."""
-    from vostool.backbones import file_fingerprint, find_network, find_public_weights
-    from vostool.backbones.state import account_for, read_tensors
-    from vostool.refine import RGMP
+@command.command(
+    "check",
+    epilog="Example: vostool weights check resnet.pth --network deeplabv2-resnet101",
+)
+@click.argument("file")
+@click.option(
+    "--network",
+    "network_name",
+    default="efficientnet-lite0",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=completion.networks,
+    help="The network whose weights the file should be; vostool weights ls lists them.",
+)
+@json_option
+def check(file: str, network_name: str, as_json: bool) -> None:
+    """Account for every tensor of FILE: each that does not fit the network is named.
 
-    network = RGMP if backbone == RGMP.name else find_network(backbone)
-    found = find_public_weights(network, file)
-    assert found is not None
-    loadable = network.loadable
-    account = account_for(loadable.build(), read_tensors(found), loadable.rename)
+    Status 1 says that there are some.
+    """
+    from vostool.backbones import BACKBONES
+    from vostool.backbones.network import find_file
+    from vostool.checkpoints import fingerprint, match_state_dict, read_tensors
+    from vostool.mask_propagation import PUBLIC_NETWORKS
+
+    networks = {**BACKBONES, **PUBLIC_NETWORKS}
+    if network_name not in networks:
+        raise click.UsageError(f"no network {network_name!r}; there are: {', '.join(networks)}")
+    found, loadable = find_file(file), networks[network_name].loadable
+    fit = match_state_dict(loadable.build(), read_tensors(found), loadable.rename)
     result = {
         "file": str(found),
-        "network": backbone,
-        "sha256": file_fingerprint(found),
-        "fitting": len(account.fitting),
-        "missing": account.missing,
-        "unknown": account.unknown,
-        "misshapen": account.misshapen,
-        "left_out": account.left_out,
+        "network": network_name,
+        "sha256": fingerprint(found),
+        "fitting": len(fit.fitting),
+        "missing": fit.missing,
+        "unknown": fit.unknown,
+        "misshapen": fit.misshapen,
+        "left_out": fit.left_out,
     }
-    state = "whole" if account.whole else "not its weights"
-    line = f"{found}: {backbone}, {state}: {len(account.fitting)} tensors fit, "
-    line += f"{len(account.left_out)} of its classes and its trainer are left out"
+    state = "whole" if fit.whole else "not its weights"
+    line = f"{found}: {network_name}, {state}: {len(fit.fitting)} tensors fit, "
+    line += f"{len(fit.left_out)} of its classes and its trainer are left out"
     if not as_json:
         for what in ("missing", "unknown", "misshapen"):
-            for name in getattr(account, what):
+            for name in getattr(fit, what):
                 click.echo(f"{what} {name}")
     report(result, as_json, line)
-    if not account.whole:
+    if not fit.whole:
         sys.exit(1)

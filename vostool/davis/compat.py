@@ -42,7 +42,7 @@ class DavisInteractiveError(VostoolError):
     def __init__(self, missing: str) -> None:
         super().__init__(
             f"the DAVIS benchmark needs {missing}, which is not installed: "
-            "run python3 examples/environment.py --davisinteractive, "
+            "run python3 tools/environment.py --davisinteractive, "
             f"or {' && '.join(INSTALL_COMMANDS)}"
         )
 

@@ -24,22 +24,25 @@ from filelock import FileLock, Timeout
 import vostool
 from vostool import __version__
 from vostool.davis import compat
-from vostool.davis.method import Heavy, Method
+from vostool.davis.method import Method, PreparedClip
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample, read_sample, write_sample
 from vostool.davis.session import Protocol, run_sample
 from vostool.errors import DavisError
-from vostool.pipeline import Progress, Say
-from vostool.store import Stamp, unwritable
+from vostool.files import replacing, unwritable
+from vostool.pipeline.progress import Progress, Say
+from vostool.store import CacheKey
 
 SETTINGS = "settings.json"
 SAMPLES = "samples"
 DECIDING = (
-    "pipeline/*.py", "pyramid.py", "scribbles.py", "masks.py", "adapter/*.py", "decoder/*.py",
-    "refine/*.py", "weights/decoder.safetensors", "weights/refine.safetensors", "precision.py",
-    "davis/root.py", "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
+    "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py", "masks.py",
+    "images.py",
+    "adapter/*.py", "decoder/*.py", "mask_propagation/*.py", "weights/decoder.safetensors",
+    "weights/refine.safetensors", "precision.py", "davis/root.py", "davis/session.py",
+    "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
-"""The modules on which scores depend, apart from the features, whose stamps tell of theirs."""
+"""The modules on which scores depend, apart from the features, whose cache keys tell of theirs."""
 
 Bar = Callable[[str, str], AbstractContextManager[Progress]]
 """Opens a progress bar: what it is about, and what it counts."""
@@ -54,14 +57,14 @@ class Evaluation:
         method: what was measured.
         protocol: by which rules.
         samples: the finished samples, in the order of the sequences and their first rounds.
-        heavy: what ran once a clip, by the sequence's name.
+        prepared: what ran once a clip, by the sequence's name.
     """
 
     sequences: Sequence[DavisSequence]
     method: Method
     protocol: Protocol
     samples: list[Sample]
-    heavy: dict[str, Heavy]
+    prepared: dict[str, PreparedClip]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -100,12 +103,12 @@ def evaluate(
         raise compat.DavisInteractiveError("matplotlib")
     with _held(out):
         _begin(out, settings(sequences, method, protocol))
-        heavy = {}
+        prepared = {}
         for sequence in sequences:
             with bar(f"features of {sequence.name}", "frames") as progress:
-                heavy[sequence.name] = method.prepare(sequence.clip, progress, say)
+                prepared[sequence.name] = method.prepare(sequence.clip, progress, say)
         made_from = {
-            sequence.name: _made_from(sequence, method, protocol, heavy[sequence.name])
+            sequence.name: _made_from(sequence, method, protocol, prepared[sequence.name])
             for sequence in sequences
         }
 
@@ -137,7 +140,7 @@ def evaluate(
                     "run this again"
                 )
             samples.append(sample)
-        return Evaluation(sequences, method, protocol, samples, heavy)
+        return Evaluation(sequences, method, protocol, samples, prepared)
 
 
 def settings(
@@ -145,7 +148,7 @@ def settings(
 ) -> dict[str, Any]:
     """What decides the scores, apart from the features."""
     measured = asdict(method)
-    for name in ("store", "device", "models", "refiner"):  # stamps tell of the models
+    for name in ("store", "device", "models", "refiner"):  # cache keys tell of the models
         del measured[name]
     if method.refine != "none":
         measured["refiner"] = method.refiner.identity
@@ -160,17 +163,25 @@ def settings(
 
 
 def _made_from(
-    sequence: DavisSequence, method: Method, protocol: Protocol, heavy: Heavy
+    sequence: DavisSequence, method: Method, protocol: Protocol, prepared: PreparedClip
 ) -> dict[str, Any]:
-    return {**settings([sequence], method, protocol), "features_key": heavy.key}
+    return {**settings([sequence], method, protocol), "features_key": prepared.key}
 
 
 def _code() -> str:
-    """A hash of the code that decides masks and scores, for those who change it."""
+    """A hash of the code that decides masks and scores, for those who change it.
+
+    Raises:
+        LookupError: a pattern of :data:`DECIDING` names no file, so that a change to what it once
+            named would go unnoticed.
+    """
     package = Path(vostool.__file__).parent
     digest = hashlib.blake2b(digest_size=5)
     for pattern in DECIDING:
-        for file in sorted(package.glob(pattern)):
+        files = sorted(package.glob(pattern))
+        if not files:
+            raise LookupError(f"{pattern}: no such file in {package}")
+        for file in files:
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -200,11 +211,12 @@ def _begin(out: Path, wanted: dict[str, Any]) -> None:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         there = json.loads(file.read_text()) if samples else wanted
         if there != wanted:
-            difference = Stamp(wanted).difference(Stamp(dict(there)))
+            difference = CacheKey(wanted).difference(CacheKey(dict(there)))
             raise DavisError(
                 f"{out}: holds an evaluation of something else ({difference}); name another --out"
             )
-        file.write_text(json.dumps(wanted, indent=2) + "\n")
+        with replacing(file) as tmp:
+            tmp.write_text(json.dumps(wanted, indent=2) + "\n")
     except OSError as problem:
         raise unwritable(out, problem) from problem
     except (ValueError, TypeError) as problem:

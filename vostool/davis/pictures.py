@@ -11,10 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vostool.clips import Frame, read_image
 from vostool.davis.evaluation import Evaluation
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample
+from vostool.images import Frame, read_image
 from vostool.masks import overlay
 
 HEIGHT = 240

@@ -24,8 +24,8 @@ from vostool.davis.evaluation import Evaluation
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample
 from vostool.davis.session import Report, Summary, charge, summarize
-from vostool.store import unwritable
-from vostool.store.stamp import Stamp
+from vostool.files import replacing, unwritable
+from vostool.store import CacheKey
 
 DISTANCES = (0, 1, 2, 4, 8, 16)
 """Where bins of frames begin, by their distance from the nearest annotated one."""
@@ -41,7 +41,7 @@ def write_results(out: Path, evaluation: Evaluation) -> dict[str, Any]:
         The content of ``summary.json``.
 
     Raises:
-        StoreError: the folder cannot be written to.
+        OutputError: the folder cannot be written to.
     """
     from vostool.davis.pictures import write_curve, write_worst_frames
 
@@ -53,9 +53,8 @@ def write_results(out: Path, evaluation: Evaluation) -> dict[str, Any]:
             report.to_csv(out / f"{name}.csv")
         write_curve(out / "curve.png", {"": summary})
         write_worst_frames(out / "worst.html", evaluation)
-        aside = out / ".summary.json"
-        aside.write_text(json.dumps(summary, indent=1) + "\n")
-        os.replace(aside, out / "summary.json")
+        with replacing(out / "summary.json") as tmp:
+            tmp.write_text(json.dumps(summary, indent=1) + "\n")
     except OSError as problem:
         raise unwritable(out, problem) from problem
     return summary
@@ -65,14 +64,14 @@ def reports(evaluation: Evaluation, *, cold: bool) -> Report:
     """All samples' reports, one under the other, under one of the clocks."""
     import pandas
 
-    session_id = Stamp(evaluation.settings).key
+    session_id = CacheKey(evaluation.settings).digest
     by_name = {sequence.name: sequence for sequence in evaluation.sequences}
 
     def report(sample: Sample) -> Report:
-        heavy = evaluation.heavy[sample.sequence].seconds if cold else 0.0
+        seconds = evaluation.prepared[sample.sequence].seconds if cold else 0.0
         sequence = by_name[sample.sequence]
         return charge(
-            sample.report(session_id), sample.rounds, heavy, sequence, evaluation.protocol
+            sample.report(session_id), sample.rounds, seconds, sequence, evaluation.protocol
         )
 
     tables = [report(sample) for sample in evaluation.samples]
@@ -101,7 +100,7 @@ def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, 
                 "frames": sequence.frames,
                 "object_ids": sequence.object_ids,
                 "samples": len(sequence.scribbles),
-                "heavy_seconds": evaluation.heavy[sequence.name].seconds,
+                "preparation_seconds": evaluation.prepared[sequence.name].seconds,
                 **figures([sequence]),
             }
             for sequence in evaluation.sequences
@@ -109,7 +108,7 @@ def summary_of(evaluation: Evaluation, warm: Report, cold: Report) -> dict[str, 
         "distance": _by_distance(evaluation, warm),
         "settings": evaluation.settings,
         "jobs": sorted({sample.jobs for sample in evaluation.samples}),
-        "stamps": {name: heavy.stamps for name, heavy in evaluation.heavy.items()},
+        "cache_keys": {name: clip.cache_keys for name, clip in evaluation.prepared.items()},
         "versions": versions(),
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
     }

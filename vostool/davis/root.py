@@ -26,7 +26,7 @@ import numpy as np
 from vostool.clips import Clip, open_davis_sequence
 from vostool.davis.metrics import LabelMaps
 from vostool.errors import DavisError, ScribbleError
-from vostool.masks import Mask, read_mask
+from vostool.images import Mask, read_mask
 from vostool.scribbles import BACKGROUND, read_scribbles
 from vostool.store.layout import is_name
 

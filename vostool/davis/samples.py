@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from vostool.davis.session import Report, Round, SampleRun
 from vostool.errors import VostoolError
-from vostool.masks import Mask, read_mask, write_mask
+from vostool.files import replacing
+from vostool.images import Mask, read_mask
+from vostool.writers.png import write_mask
 
 COLUMNS = ("interaction", "object_id", "frame", "jaccard", "contour", "j_and_f", "timing")
 """Of the package's report, those that differ within a sample."""
@@ -66,7 +67,6 @@ def write_sample(
         run: what came of it.
     """
     file = _file(folder, name, number)
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
     content = {
         "made_from": made_from,
         "jobs": jobs,
@@ -74,11 +74,10 @@ def write_sample(
         "worst_frame": run.worst_frame,
         "report": {column: run.report[column].tolist() for column in COLUMNS},
     }
-    aside_mask = aside.with_name(f"{aside.name}.png")
-    write_mask(aside_mask, run.worst_mask)
-    os.replace(aside_mask, file.with_suffix(".png"))
-    aside.write_text(json.dumps(content))
-    os.replace(aside, file)
+    with replacing(file.with_suffix(".png")) as tmp:
+        write_mask(tmp, run.worst_mask)
+    with replacing(file) as tmp:
+        tmp.write_text(json.dumps(content))
 
 
 def read_sample(folder: Path, made_from: dict[str, Any], name: str, number: int) -> Sample | None:

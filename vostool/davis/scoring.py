@@ -16,7 +16,7 @@ import numpy as np
 from vostool.davis.metrics import LabelMaps, f_measure, jaccard
 from vostool.davis.root import VOID, label_files, labels_in, objects_among
 from vostool.errors import DavisError
-from vostool.masks import Mask, mask_size, read_mask
+from vostool.images import Mask, image_size, read_mask
 
 BLOCK = 32
 """Frames that are read and scored at a time, so that memory does not grow with the clip."""
@@ -164,7 +164,7 @@ def _folders(parent: Path) -> list[str]:
 
 def _check_sizes(pair: Pair) -> None:
     for annotation, file in zip(pair.annotations, pair.masks, strict=True):
-        (height, width), (true_height, true_width) = mask_size(file), mask_size(annotation)
+        (height, width), (true_height, true_width) = image_size(file), image_size(annotation)
         if (height, width) != (true_height, true_width):
             raise DavisError(
                 f"{file}: is {width}x{height}, its annotation is {true_width}x{true_height}; "

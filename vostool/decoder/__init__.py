@@ -6,3 +6,6 @@ the features beside them: what the scores mean is up to the user's strokes, wher
 up to the picture. So did Robinson et al., "Learning Fast and Robust Target Models for Video Object
 Segmentation", CVPR 2020, with a target model that takes seconds to fit where ours is solved.
 """
+
+WEIGHTS = "decoder"
+"""The name of its shipped weights."""

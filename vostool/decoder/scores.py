@@ -44,10 +44,10 @@ class Scoring:
             scores = here if scores is None else scores + here
         assert scores is not None
         rows, columns = self._up
-        return against_all_else(rows @ scores @ columns)
+        return margin(rows @ scores @ columns)
 
 
-def against_all_else(scores: Tensor) -> Tensor:
+def margin(scores: Tensor) -> Tensor:
     """Each object's score less the best of the others' and of background's, which is 0.
 
     Args:

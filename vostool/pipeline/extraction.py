@@ -11,12 +11,13 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
-from vostool.backbones import Backbone
-from vostool.clips import Clip, Frame
-from vostool.pipeline.making import ahead, already_made, find_device, made_by
-from vostool.pipeline.telling import Progress, Say, quiet
+from vostool import backbones
+from vostool.clips import Clip
+from vostool.images import Frame
+from vostool.pipeline.progress import Progress, Say, quiet
+from vostool.pipeline.runtime import ahead, find_device, made_by
 from vostool.pyramid import Pyramid
-from vostool.store import ClipFacts, FeatureStore, Stage, Stamp, update_source
+from vostool.store import CacheKey, ClipMetadata, Stage, StoredClip, update_source
 from vostool.store.layout import CHUNK_FRAMES
 
 NETWORK_HEIGHT = 480
@@ -27,8 +28,9 @@ LONG = 200
 
 def extract(
     clip: Clip,
-    store: FeatureStore,
+    stored: StoredClip,
     *,
+    backbone: str = backbones.DEFAULT,
     weights: str | None = None,
     device: str = "auto",
     network_height: int = NETWORK_HEIGHT,
@@ -39,7 +41,8 @@ def extract(
 
     Args:
         clip: the frames.
-        store: where the features go, under the clip's name and that of the store's network.
+        stored: where the features go.
+        backbone: the network, one of :data:`vostool.backbones.BACKBONES`.
         weights: of the network: a file, ``random``, or None to look where they are kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         network_height: frames taller than this are scaled down for the network.
@@ -47,34 +50,33 @@ def extract(
         say: told why features are made again.
 
     Raises:
-        ClipError: a frame cannot be read.
+        ClipError: the clip cannot be read as a whole.
+        ImageError: a frame's file is not a whole image.
         WeightsError: the network's weights are missing.
-        StoreError: the store cannot be written to.
+        OutputError: the store cannot be written to.
     """
-    from vostool.backbones import load_backbone, weights_fingerprint
-
-    stamp = Stamp(
+    key = CacheKey(
         {
             "clip": clip.fingerprint,
-            "backbone": store.network,
-            "weights": weights_fingerprint(store.network, weights),
+            "backbone": backbone,
+            "weights": backbones.find_network(backbone).fingerprint(weights),
             "network_height": network_height,
         }
     )
-    facts = ClipFacts(str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps)
-    with store.lock(clip.name, lambda: say(f"{clip.name}: another run writes it; waiting")):
+    metadata = ClipMetadata(str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps)
+    with stored.lock(lambda: say(f"{stored.name}: another run writes it; waiting")):
         begun = time.perf_counter()
-        if stage := already_made(store, clip.name, "backbone", stamp, say):
-            update_source(stage, facts)
+        if stage := already_made(stored, backbone, "backbone", key, say):
+            update_source(stage, metadata)
             return stage
-        network = load_backbone(store.network, find_device(device), weights)
+        network = backbones.load_backbone(backbone, find_device(device), weights)
         network_size = _network_size(clip.size, network_height)
-        stamp = replace(stamp, made_by=made_by(device, network.precision))
-        writer = store.writer(clip.name, "backbone", stamp, begun=begun)
+        key = replace(key, made_by=made_by(device, network.precision))
+        writer = stored.writer(backbone, "backbone", key, begun=begun)
         pyramid = Pyramid(clip.size, network_size, network.levels(*network_size))
-        writer.begin(pyramid, facts)
+        writer.begin(pyramid, metadata)
         if clip.expected_frames - writer.done >= LONG:
-            _tell_pace(network, network_size, clip.expected_frames - writer.done, clip.name, say)
+            _tell_pace(network, network_size, clip.expected_frames - writer.done, stored.name, say)
         chunks = ahead(_network_chunks(clip, writer.done, network_size))
         with ThreadPoolExecutor(1) as behind:  # writing goes on while the network runs
             written = None
@@ -91,7 +93,29 @@ def extract(
         return writer.finish()
 
 
-def _tell_pace(network: Backbone, size: tuple[int, int], frames: int, name: str, say: Say) -> None:
+def already_made(
+    stored: StoredClip, network: str, stage_name: str, key: CacheKey, say: Say
+) -> Stage | None:
+    """The stage, where it is there and was made from the same; else say why it is not taken.
+
+    Args:
+        stored: the clip.
+        network: the backbone.
+        stage_name: ``backbone`` or ``context``.
+        key: what it would be made from now.
+        say: told why it is made again.
+    """
+    stage = stored.find(network, stage_name)
+    if stage is None or (stage.cache_key == key and stage.seconds is not None):
+        return stage
+    why = key.difference(stage.cache_key) or "an older vostool did not note what they took"
+    say(f"{stored.name}: making {stage_name} features again: {why}")
+    return None
+
+
+def _tell_pace(
+    network: backbones.Backbone, size: tuple[int, int], frames: int, name: str, say: Say
+) -> None:
     """Say how long it will take, by a frame that is run for nothing, after one to warm up."""
     blank = np.zeros((1, *size, 3), np.uint8)
     network.features(blank)

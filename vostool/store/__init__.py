@@ -1,4 +1,4 @@
-"""The feature store: one zarr group a clip, one group a stage. It knows no torch."""
+"""The feature store: one zarr group a clip, one group a network and stage. It knows no torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from vostool.backbones import DEFAULT
-from vostool.errors import StoreError
+from vostool.errors import MissingStageError, StoreError, UnknownClipError
+from vostool.files import unwritable
+from vostool.store.cache_key import CacheKey
 from vostool.store.layout import (
     PARTIAL,
     SUFFIX,
@@ -18,38 +19,38 @@ from vostool.store.layout import (
     is_name,
     partial_folder,
 )
-from vostool.store.reading import READS, Readable, open_features
-from vostool.store.stage import ClipFacts, Features, Stage, open_stage
-from vostool.store.stamp import Stamp
-from vostool.store.writing import StageWriter, clip_lock, unwritable, update_source
+from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader
+from vostool.store.stage import ClipMetadata, Features, Stage
+from vostool.store.writer import StageWriter, clip_lock, update_source
 
 __all__ = [
-    "READS",
-    "ClipFacts",
+    "STAGES",
+    "STAGES_OF",
+    "CacheKey",
+    "ClipMetadata",
+    "ConcatFeatures",
+    "FeatureReader",
     "FeatureStore",
     "Features",
-    "Readable",
     "Stage",
     "StageWriter",
-    "Stamp",
-    "unwritable",
+    "StoredClip",
     "update_source",
 ]
 
-STAGES = ("backbone", "context")
 
-
-@dataclass(frozen=True)
 class FeatureStore:
-    """A folder of clips' features, as one network sees it.
+    """A folder of clips' features.
 
-    Attributes:
-        root: the folder.
-        network: the network whose features are read and written.
+    Args:
+        root: the folder; made when something is first written to it.
     """
 
-    root: Path
-    network: str = DEFAULT
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def __repr__(self) -> str:
+        return f"FeatureStore({str(self.root)!r})"
 
     def names(self) -> list[str]:
         """The clips that have a finished stage or an unfinished one, in order."""
@@ -57,80 +58,121 @@ class FeatureStore:
         unfinished = (entry.name for entry in (self.root / PARTIAL).glob("*"))
         return sorted(name for name in {*finished, *unfinished} if is_name(name))
 
-    def stage(self, name: str, stage: str) -> Stage:
-        """Open a finished stage.
+    def clip(self, name: str) -> StoredClip:
+        """A clip by name, whether anything of it is stored or not.
 
         Raises:
-            StoreError: it has not been made; the message says which command makes it.
+            ClipNameError: nothing can be called so.
         """
-        return open_stage(self.root, name, self.network, stage)
+        return StoredClip(self, check_name(name))
 
-    def features(self, name: str, features: str) -> Readable:
-        """Open what a classifier reads: ``backbone``, ``context`` or ``both``.
+
+@dataclass(frozen=True)
+class StoredClip:
+    """What a store holds of one clip.
+
+    Attributes:
+        store: the store.
+        name: the clip.
+    """
+
+    store: FeatureStore
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its finished stages."""
+        return clip_folder(self.store.root, self.name)
+
+    @property
+    def _partial(self) -> Path:
+        return partial_folder(self.store.root, self.name)
+
+    def networks(self) -> list[str]:
+        """The networks that it has stages of, finished or not, in order."""
+        places = (self.folder, self._partial)
+        return sorted({e.name for place in places for e in place.glob("*") if e.is_dir()})
+
+    def stage(self, network: str, stage: str) -> Stage:
+        """Open a finished stage, one of :data:`STAGES`.
 
         Raises:
-            StoreError: it has not been made; the message says which command makes it.
+            MissingStageError: it has not been made.
+            BrokenStageError: it is not whole.
         """
-        return open_features(self.root, name, self.network, features)
+        folder = self.folder / network / stage
+        if not (folder / "zarr.json").exists():
+            raise MissingStageError(self.store.root, self.name, network, stage)
+        return Stage(folder, self.name)
 
-    def find(self, name: str, stage: str) -> Stage | None:
+    def find(self, network: str, stage: str) -> Stage | None:
         """A finished stage, or None where it has not been made or is not whole."""
         try:
-            return self.stage(name, stage)
+            return self.stage(network, stage)
         except StoreError:
-            check_name(name)
             return None
 
-    def networks(self, name: str) -> list[str]:
-        """The networks that a clip has stages of, finished or not, in order; the default first."""
-        places = (clip_folder(self.root, name), partial_folder(self.root, name))
-        found = {entry.name for place in places for entry in place.glob("*") if entry.is_dir()}
-        return sorted(found, key=lambda network: (network != DEFAULT, network))
+    def features(self, network: str, kind: str) -> FeatureReader:
+        """Open what a classifier reads.
 
-    def unfinished(self, name: str) -> list[str]:
-        """The stages of a clip that a run has begun and not finished."""
-        folder = partial_folder(self.root, name) / self.network
-        return sorted(stage for stage in STAGES if (folder / stage).exists())
+        Args:
+            network: whose features.
+            kind: one of :data:`STAGES_OF`.
+
+        Raises:
+            MissingStageError: a stage has not been made.
+            BrokenStageError: one is not whole, or the context is of other backbone features.
+        """
+        stages = [self.stage(network, stage) for stage in STAGES_OF[kind]]
+        return ConcatFeatures(*stages) if len(stages) > 1 else stages[0]
+
+    def unfinished(self, network: str) -> list[str]:
+        """The stages that a run has begun and not finished."""
+        return [stage for stage in STAGES if (self._partial / network / stage).exists()]
 
     def writer(
         self,
-        name: str,
+        network: str,
         stage: str,
-        stamp: Stamp,
+        cache_key: CacheKey,
         *,
-        carries: bool = False,
+        has_state: bool = False,
         begun: float | None = None,
     ) -> StageWriter:
         """Begin a stage, or take up an unfinished one. Hold :meth:`lock` meanwhile."""
         return StageWriter(
-            self.root, name, self.network, stage, stamp, carries=carries, begun=begun
+            self.store.root,
+            self.name,
+            network,
+            stage,
+            cache_key,
+            has_state=has_state,
+            begun=begun,
         )
 
-    def lock(
-        self, name: str, on_wait: Callable[[], None] = lambda: None
-    ) -> AbstractContextManager[None]:
-        """Hold a clip for writing; see :func:`vostool.store.writing.clip_lock`."""
-        return clip_lock(self.root, name, on_wait)
+    def lock(self, on_wait: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
+        """Hold it for writing; see :func:`vostool.store.writer.clip_lock`."""
+        return clip_lock(self.store.root, self.name, on_wait)
 
-    def remove(self, name: str, network: str | None = None, stage: str | None = None) -> None:
-        """Remove a clip, or what a network made of it, or one stage, finished or not.
+    def remove(self, network: str | None = None, stage: str | None = None) -> None:
+        """Remove all that is stored of it, or one network's part, or one stage, finished or not.
 
         Args:
-            name: the clip.
-            network: what this network made alone; with a stage and no network, the store's.
+            network: what this network made alone; a stage needs it.
             stage: this stage alone.
 
         Raises:
-            StoreError: there is no such thing, or it cannot be removed.
+            UnknownClipError: there is no such thing.
+            OutputError: it cannot be removed.
         """
-        folders = [clip_folder(self.root, name), partial_folder(self.root, name)]
-        if network is not None or stage is not None:
-            folders = [folder / (network or self.network) / (stage or "") for folder in folders]
+        folders = [self.folder, self._partial]
+        if network is not None:
+            folders = [folder / network / (stage or "") for folder in folders]
         there = [folder for folder in folders if folder.exists()]
         if not there:
-            what = " of ".join(part for part in (stage, network, name) if part)
-            raise StoreError(f"{what}: not in {self.root}; see: vostool store ls")
-        with self.lock(name):
+            what = " of ".join(part for part in (stage, network, self.name) if part)
+            raise UnknownClipError(f"{what}: not in {self.store.root}")
+        with self.lock():
             for folder in there:
                 try:
                     shutil.rmtree(folder)

@@ -2,7 +2,7 @@
 
     STORE/NAME.zarr/                       one zarr v3 group a clip
     STORE/NAME.zarr/NETWORK/               one group a network that the clip was extracted with
-    STORE/NAME.zarr/NETWORK/STAGE/         a finished stage: a group, its stamp, an array a level
+    STORE/NAME.zarr/NETWORK/STAGE/         a finished stage: a group, its key, an array a level
     STORE/NAME.zarr/NETWORK/STAGE/s8/c.K.0.0.0   K-th chunk of 8 frames of the level s8
     STORE/.partial/NAME/NETWORK/STAGE/     a stage being made; moved into place when whole
     STORE/.locks/NAME.lock                 held by the run that writes the clip
@@ -22,10 +22,10 @@ import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from vostool.errors import StoreError
+from vostool.errors import ClipNameError
 
 VERSION = 3
-"""Goes into every stamp: a store of another layout is made anew."""
+"""Goes into every cache key: a store of another layout is made anew."""
 
 CHUNK_FRAMES = 8
 """Frames a chunk. One frame alone reads in 9 ms, a whole clip as fast as with longer chunks."""
@@ -45,12 +45,12 @@ def check_name(name: str) -> str:
     """Return a clip's name if it can be one.
 
     Raises:
-        StoreError: it is empty, hidden, or would leave the store.
+        ClipNameError: it is empty, hidden, or would leave the store.
     """
     if not is_name(name):
-        raise StoreError(
+        raise ClipNameError(
             f"{name!r} cannot name a clip: letters, digits and . _ - + = @ , only, not beginning "
-            "with a dot; give another with --name"
+            "with a dot"
         )
     return name
 

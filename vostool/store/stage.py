@@ -13,11 +13,10 @@ import numpy.typing as npt
 import zarr
 from zarr.errors import BaseZarrError
 
-from vostool.backbones import DEFAULT
-from vostool.errors import StoreError
+from vostool.errors import BrokenStageError, StoreError
 from vostool.pyramid import Level, Pyramid
-from vostool.store.layout import CHUNK_FRAMES, chunk_file, clip_folder
-from vostool.store.stamp import Stamp
+from vostool.store.cache_key import CacheKey
+from vostool.store.layout import CHUNK_FRAMES, chunk_file
 
 Features = list[npt.NDArray[np.float16]]
 """An array (frames, h, w, C) a level, finest level first."""
@@ -25,11 +24,9 @@ Features = list[npt.NDArray[np.float16]]
 NOT_A_STAGE = (AttributeError, KeyError, TypeError, ValueError, OSError, BaseZarrError)
 """What comes of metadata that are cut short, or that are not ours."""
 
-MADE_BY_COMMAND = {"backbone": "vostool extract CLIP", "context": "vostool propagate {name}"}
-
 
 @dataclass(frozen=True)
-class ClipFacts:
+class ClipMetadata:
     """What the store remembers of a clip, so that later commands need not open it.
 
     Attributes:
@@ -54,7 +51,7 @@ class Stage:
         clip_name: the clip it belongs to.
 
     Raises:
-        StoreError: the folder holds no whole stage.
+        BrokenStageError: the folder holds no whole stage.
     """
 
     def __init__(self, folder: Path, clip_name: str) -> None:
@@ -63,27 +60,28 @@ class Stage:
         try:
             group = zarr.open_group(folder, mode="r")
             attributes: dict[str, Any] = dict(group.attrs)
-            self.stamp = Stamp.from_dict(attributes["stamp"])
+            self.cache_key = CacheKey.from_dict(attributes["stamp"])
             self.frames = int(attributes["frames"])
-            self.facts = _facts(attributes["clip"])
+            self.metadata = _metadata(attributes["clip"])
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
             network_height, network_width = attributes["network_size"]
             self.pyramid = Pyramid(
-                self.facts.size,
+                self.metadata.size,
                 (network_height, network_width),
                 tuple(
                     Level(name, stride, (array.shape[1], array.shape[2], array.shape[3]))
                     for name, stride, array in zip(names, strides, self._arrays, strict=True)
                 ),
+                context_levels=len(names) if self.kind == "context" else 0,
             )
         except NOT_A_STAGE as problem:
-            raise StoreError(f"{folder}: not a whole stage ({problem}); {self._mend}") from problem
+            raise self._broken(f"{folder}: not a whole stage ({problem})") from problem
         # zarr reads a chunk whose file is gone as zeros, so their presence is checked here.
         for chunk in range(self.chunks):
             for name in names:
                 if not chunk_file(folder / name, chunk).exists():
-                    raise StoreError(f"{chunk_file(folder / name, chunk)}: missing; {self._mend}")
+                    raise self._broken(f"{chunk_file(folder / name, chunk)}: missing")
 
     @property
     def network(self) -> str:
@@ -91,14 +89,9 @@ class Stage:
         return self.folder.parent.name
 
     @property
-    def name(self) -> str:
+    def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
         return self.folder.name
-
-    @property
-    def _mend(self) -> str:
-        of = "" if self.network == DEFAULT else f" --backbone {self.network}"
-        return f"remove it with: vostool store rm {self.clip_name}{of} --stage {self.name}"
 
     @property
     def chunks(self) -> int:
@@ -108,7 +101,7 @@ class Stage:
     @property
     def seconds(self) -> float | None:
         """How long the stage took to make, or None where an older vostool did not note it."""
-        seconds = self.stamp.made_by.get("seconds")
+        seconds = self.cache_key.made_by.get("seconds")
         return None if seconds is None else float(seconds)
 
     @cached_property
@@ -120,7 +113,7 @@ class Stage:
         """Features of the frames start..stop-1.
 
         Raises:
-            StoreError: a chunk does not match its checksum.
+            BrokenStageError: a chunk does not match its checksum.
         """
         return [self._read(array, slice(start, stop)) for array in self._arrays]
 
@@ -151,7 +144,7 @@ class Stage:
         Raises:
             StoreError: another run has put a new stage into this one's place meanwhile.
         """
-        if Stage(self.folder, self.clip_name).stamp != self.stamp:
+        if Stage(self.folder, self.clip_name).cache_key != self.cache_key:
             raise StoreError(f"{self.folder}: was made anew while it was read; run this again")
 
     def _read(self, array: zarr.Array[Any], frames: slice) -> npt.NDArray[np.float16]:
@@ -159,25 +152,10 @@ class Stage:
             return np.asarray(array[frames], np.float16)
         except (ValueError, OSError, BaseZarrError) as problem:
             broken = [str(file) for file, _ in self.broken_chunks()] or [str(self.folder)]
-            raise StoreError(f"{broken[0]}: damaged; {self._mend}") from problem
+            raise self._broken(f"{broken[0]}: damaged") from problem
 
-
-def open_stage(store: Path, name: str, network: str, stage: str) -> Stage:
-    """Open a finished stage.
-
-    Raises:
-        StoreError: it has not been made; the message says which command makes it.
-    """
-    folder = clip_folder(store, name) / network / stage
-    if not (folder / "zarr.json").exists():
-        command = MADE_BY_COMMAND.get(stage, "vostool extract CLIP").format(name=name)
-        of, option = "", ""
-        if network != DEFAULT:
-            of, option = f" of {network}", f" --backbone {network}"
-        raise StoreError(
-            f"{name}: no {stage} features{of} in {store}; make them with: {command}{option}"
-        )
-    return Stage(folder, name)
+    def _broken(self, message: str) -> BrokenStageError:
+        return BrokenStageError(message, self.clip_name, self.network, self.kind)
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
@@ -187,8 +165,8 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return array
 
 
-def _facts(stored: dict[str, Any]) -> ClipFacts:
+def _metadata(stored: dict[str, Any]) -> ClipMetadata:
     height, width = stored["size"]
-    return ClipFacts(
+    return ClipMetadata(
         str(stored["source"]), stored["start"], stored["stop"], (height, width), stored["fps"]
     )

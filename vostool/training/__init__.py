@@ -1,1 +1,1 @@
-"""Training: the loss of Eq. 4, the data it is taken on, synthetic motion, the two steps."""
+"""Training: the losses, the data, synthetic motion, simulated rounds, and a recipe a network."""

@@ -19,9 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vostool.clips import IMAGE_SUFFIXES, Frame, read_image
 from vostool.errors import ClipError
-from vostool.masks import Mask, read_mask
+from vostool.images import IMAGE_SUFFIXES, Frame, Mask, read_image, read_mask
 from vostool.training.motion import moving_photo
 
 FURTHEST_STEP = 5

@@ -1,4 +1,6 @@
-"""Eq. 4: features of one object close together across frames, and away from everything else.
+"""The losses: Eq. 4 for the context, and that of masks for the networks beyond the paper.
+
+Eq. 4 keeps features of one object close together across frames, and away from everything else.
 
     sum over a in A of  min over p in P |F(a) - F(p)|²  /  (min over n in N |F(a) - F(n)|² + α)
 
@@ -10,9 +12,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 ALPHA = 0.01
-"""The paper's α is "a small constant". Distances here are in units of their median; see `steps`."""
+"""The paper's α is "a small constant". Distances here are in units of their median; see
+:mod:`vostool.training.recipes.context`."""
 
 BLOCK = 4096
 """Anchors and pool pixels of which all distances are held at a time."""
@@ -48,6 +52,19 @@ def squared_distance_to_nearest(points: Tensor, pool: Tensor) -> Tensor:
     with torch.no_grad():
         nearest = torch.cat([_nearest(block, pool) for block in torch.split(points, BLOCK)])
     return (points - pool[nearest]).square().sum(dim=1)
+
+
+def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy, and half of Dice's, which weighs a small object as much as a large one.
+
+    Args:
+        logits: (T, H, W).
+        truth: (T, H, W), 0 or 1.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logits, truth)
+    share = torch.sigmoid(logits)
+    both, either = (share * truth).sum((1, 2)), (share + truth).sum((1, 2))
+    return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1)).mean()
 
 
 def _nearest(points: Tensor, pool: Tensor) -> Tensor:

@@ -15,8 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vostool.clips import Frame
-from vostool.masks import Mask
+from vostool.images import Frame, Mask
 
 FloatArray = npt.NDArray[np.float64]
 

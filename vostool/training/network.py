@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from vostool.backbones.architecture import Architecture
 from vostool.pyramid import Pyramid
+from vostool.strnn.context import on_one_grid
 from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
-from vostool.strnn.propagation import on_one_grid
 
 HIDDEN_CHANNELS = OUT_CHANNELS = 128
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vostool.errors import WeightsError
+from vostool.files import replacing
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 WARM_UP = 100
@@ -43,7 +43,7 @@ class Group:
 
 
 class Step(Protocol):
-    """A step of the training; see :mod:`vostool.training.steps`."""
+    """What is optimised; see :mod:`vostool.training.recipes`."""
 
     def groups(self) -> list[Group]:
         """What is trained."""
@@ -129,19 +129,16 @@ def _checkpoint(
     iteration: int,
     rows: Sequence[Sequence[str]],
 ) -> None:
-    aside = out / f".{LOG}"
-    with aside.open("w", newline="") as stream:
+    with replacing(out / LOG) as tmp, tmp.open("w", newline="") as stream:
         csv.writer(stream).writerows([("iteration", "loss", "seconds"), *rows])
-    os.replace(aside, out / LOG)
-    aside = out / f".{CHECKPOINT}"
     content = {
         "settings": json.dumps(settings, sort_keys=True),
         "iteration": iteration,
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
-    torch.save(content, aside)
-    os.replace(aside, out / CHECKPOINT)
+    with replacing(out / CHECKPOINT) as tmp:
+        torch.save(content, tmp)
 
 
 def _resume(

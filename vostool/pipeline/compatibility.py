@@ -1,0 +1,123 @@
+"""Whether parts go together, told before anything heavy runs: networks, presets, adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from vostool.adapter import Adapter
+from vostool.backbones import DEFAULT, find_network
+from vostool.checkpoints import TRAINED_ON, read_metadata
+from vostool.decoder import WEIGHTS as DECODER_WEIGHTS
+from vostool.errors import AdapterError, WeightsError
+from vostool.presets import Preset
+from vostool.store import STAGES_OF, CacheKey, FeatureReader
+from vostool.weights import find_weights
+
+
+def check_models(preset: Preset, network: str, weights: str | None, model: str) -> None:
+    """Make sure that a preset's networks were trained for a backbone's features.
+
+    Args:
+        preset: tells whether the RNN and the decoder are used.
+        network: the backbone.
+        weights: its weights: a file, ``random``, or None to look where they are kept.
+        model: the RNN's weights, by the name of shipped ones or a file.
+
+    Raises:
+        WeightsError: the RNN was trained for other features, or weights are missing.
+        AdapterError: the decoder was.
+    """
+    fingerprint = find_network(network).fingerprint(weights)
+    if "context" in STAGES_OF[preset.features]:
+        check_rnn(find_weights(model), fingerprint, network)
+    if preset.decoder:
+        check_decoder(fingerprint, network)
+
+
+def check_rnn(rnn: Path, fingerprint: str | None, of: str) -> None:
+    """Make sure that an RNN was trained for the features it is to run over.
+
+    Args:
+        rnn: its weights.
+        fingerprint: of the backbone's weights.
+        of: whose features they are, for the message.
+
+    Raises:
+        WeightsError: it was trained for other ones.
+    """
+    if read_metadata(rnn).get(TRAINED_ON) != fingerprint:
+        raise WeightsError(
+            f"{rnn}: trained for other features than those of {of}; the shipped RNN reads the "
+            "default backbone's; train one with vostool train --backbone, or do without: "
+            "--preset paper --features backbone"
+        )
+
+
+def check_decoder(fingerprint: str | None, of: str) -> None:
+    """Make sure that the shipped decoder was trained for the features it is to read.
+
+    Args:
+        fingerprint: of the backbone's weights.
+        of: whose features they are, for the message.
+
+    Raises:
+        AdapterError: it was trained for other ones.
+    """
+    if read_metadata(find_weights(DECODER_WEIGHTS)).get(TRAINED_ON, "") != fingerprint:
+        raise AdapterError(
+            f"{of}: the decoder reads the features of {DEFAULT}, these are others; "
+            f"use --preset paper, or run vostool extract again with {DEFAULT}"
+        )
+
+
+def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
+    """Make sure that an adapter can read some features.
+
+    Raises:
+        AdapterError: it was fitted on another network's features, another clip size, or both.
+    """
+    provenance = adapter.provenance
+    if provenance.size != reader.metadata.size:
+        theirs, ours = provenance.size, reader.metadata.size
+        raise AdapterError(
+            f"the adapter was fitted on a clip of {theirs[1]}x{theirs[0]}, {reader.clip_name} is "
+            f"{ours[1]}x{ours[0]}; fit one on {reader.clip_name}"
+        )
+    if provenance.features != reader.kind or provenance.features_key != reader.cache_key.digest:
+        why = reader.cache_key.difference(CacheKey(provenance.made_from)) or "another stage"
+        raise AdapterError(
+            f"the adapter of {provenance.clip} was fitted on other {provenance.features} features "
+            f"({why}); fit it again with: vostool adapt {reader.clip_name}"
+        )
+
+
+def check_go_together(fitted: Sequence[tuple[Adapter, FeatureReader]]) -> None:
+    """Make sure that several adapters' scores can be averaged.
+
+    Raises:
+        AdapterError: they are of other objects, or of other frames, or some read the decoder.
+    """
+    (first, reader), *others = fitted
+    for adapter, other in others:
+        if adapter.object_ids != first.object_ids:
+            ours, theirs = (", ".join(map(str, a.object_ids[1:])) for a in (first, adapter))
+            raise AdapterError(
+                f"the adapters are of other objects ({ours} and {theirs}); fit both to the same "
+                "scribbles"
+            )
+        if _frames_of(other) != _frames_of(reader):
+            raise AdapterError(
+                f"the adapters are of other frames ({reader.clip_name} by {reader.network}, "
+                f"{other.clip_name} by {other.network}); extract the same clip with both networks"
+            )
+        if adapter.preset.decoder != first.preset.decoder:
+            raise AdapterError(
+                "one adapter makes masks with the decoder, one without; "
+                "fit both with --preset paper"
+            )
+
+
+def _frames_of(reader: FeatureReader) -> tuple[object, ...]:
+    metadata = reader.metadata
+    return reader.clip_name, reader.frames, metadata.size, metadata.start, metadata.stop

@@ -1,0 +1,114 @@
+"""From adapters and stored features to masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vostool.adapter import Adapter
+from vostool.clips import Clip, open_clip
+from vostool.errors import ClipError, ImageError
+from vostool.images import Frame
+from vostool.masks import Mask
+from vostool.pipeline.predictors import MaskPredictor, average_masks
+from vostool.pipeline.runtime import ahead
+from vostool.store import FeatureReader
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that has been fitted to scribbles, ready to make masks.
+
+    Attributes:
+        adapter: its classifier.
+        reader: the features that it reads.
+        predictor: what makes masks of them.
+    """
+
+    adapter: Adapter
+    reader: FeatureReader
+    predictor: MaskPredictor
+
+
+def predict_frame(models: Sequence[Fitted], frame: int) -> Mask:
+    """The mask (H, W) of one frame; of several models, by the average of their scores.
+
+    Raises:
+        StoreError: a chunk is damaged.
+    """
+    features = [[level[None] for level in model.reader.read_frame(frame)] for model in models]
+    if len(models) == 1:
+        masks = models[0].predictor.masks(features[0])
+    else:
+        predictors = [model.predictor for model in models]
+        masks = average_masks(predictors, features, models[0].adapter.object_ids)
+    return np.asarray(masks[0])
+
+
+def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
+    """Masks of every frame, in order: the frame's number and (H, W) uint8.
+
+    Args:
+        models: one; or several of the same objects and clip, whose scores are averaged (§2.1,
+            footnote).
+
+    Raises:
+        StoreError: a chunk is damaged, or a stage was made anew meanwhile.
+    """
+    first = models[0]
+    if len(models) == 1:
+        chunks = first.reader.by_chunk()
+        # The decoder keeps all cores busy, and on them a thread that reads would hold it up.
+        for start, chunk in chunks if first.adapter.preset.decoder else ahead(chunks):
+            yield from enumerate(first.predictor.masks(chunk), start)
+    else:
+        predictors = [model.predictor for model in models]
+        for parts in zip(*(model.reader.by_chunk() for model in models), strict=True):
+            features = [read for _, read in parts]
+            masks = average_masks(predictors, features, first.adapter.object_ids)
+            yield from enumerate(masks, parts[0][0])
+    for model in models:
+        model.reader.check_unchanged()
+
+
+def source_clip(reader: FeatureReader) -> Clip:
+    """The clip that features were made of.
+
+    Raises:
+        ClipError: it is not where it was.
+    """
+    metadata = reader.metadata
+    try:
+        return open_clip(
+            metadata.source, name=reader.clip_name, frames=(metadata.start, metadata.stop)
+        )
+    except (ClipError, ImageError) as problem:
+        raise ClipError(
+            f"{problem}; its frames are needed: run vostool extract on the clip where it lies now"
+        ) from problem
+
+
+def source_frames(clip: Clip, reader: FeatureReader, start: int = 0) -> Iterator[Frame]:
+    """The frames that features were made of, from one on.
+
+    Args:
+        clip: by :func:`source_clip`.
+        reader: the features.
+        start: the first frame.
+
+    Raises:
+        ClipError: the clip has other frames than it had.
+    """
+    number = start
+    for frame in clip.frames(start):
+        if number == reader.frames or frame.shape[:2] != reader.metadata.size:
+            break
+        yield frame
+        number += 1
+    if number < reader.frames:
+        raise ClipError(
+            f"{reader.metadata.source}: has other frames than when its features were made; "
+            "run vostool extract on it again"
+        )

@@ -1,0 +1,108 @@
+"""From some frames' features to their masks: by the classifier alone, or through the decoder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vostool.adapter import Adapter
+from vostool.masks import Mask, argmax_mask
+from vostool.pipeline.compatibility import check_decoder
+from vostool.pyramid import Pyramid
+from vostool.store import FeatureReader, Features
+
+Masks = npt.NDArray[np.uint8]
+"""(T, H, W), the id of each pixel's object, 0 for background."""
+Scores = npt.NDArray[np.float32]
+"""(T, K, H, W), of each object against background's 0, at the clip's resolution."""
+
+
+class MaskPredictor(Protocol):
+    """Makes masks of features."""
+
+    def scores(self, features: Features) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level."""
+
+    def masks(self, features: Features) -> Masks:
+        """Masks of some frames: each pixel's best score."""
+
+
+FindPredictor = Callable[[FeatureReader, Adapter, str], MaskPredictor]
+"""Finds what makes masks: of the features that will be read, by an adapter, on a device."""
+
+
+def find_predictor(reader: FeatureReader, adapter: Adapter, device: str = "auto") -> MaskPredictor:
+    """What makes masks under an adapter's preset.
+
+    Args:
+        reader: whose features will be read.
+        adapter: the classifier.
+        device: where the decoder runs, if the preset has it.
+
+    Raises:
+        AdapterError: the decoder was not trained for these features.
+        WeightsError: the decoder's weights are broken.
+    """
+    if not adapter.preset.decoder:
+        return LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
+    from vostool.decoder.predictor import DecoderPredictor
+    from vostool.pipeline.runtime import find_device
+
+    check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
+    return DecoderPredictor(reader.pyramid, adapter.W, adapter.object_ids, find_device(device))
+
+
+class LinearPredictor:
+    """The paper's way: each pixel's best score, brought up to the clip's pixels.
+
+    Args:
+        pyramid: the features' geometry.
+        W: (C, K + 1), background first.
+        object_ids: the id of each column.
+    """
+
+    def __init__(
+        self, pyramid: Pyramid, W: npt.NDArray[np.float64], object_ids: tuple[int, ...]
+    ) -> None:
+        self._pyramid = pyramid
+        # Scores against background's: one map fewer to bring up, and arg-max is the same.
+        self._weights = pyramid.split(W[:, 1:] - W[:, :1])
+        self._object_ids = object_ids[1:]
+
+    def scores(self, features: Features) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level."""
+        frames = [[level[t] for level in features] for t in range(len(features[0]))]
+        return np.stack([self._pyramid.scores(frame, self._weights) for frame in frames])
+
+    def masks(self, features: Features) -> Masks:
+        """Masks of some frames: each pixel's best score."""
+        frames = [[level[t] for level in features] for t in range(len(features[0]))]
+        if len(frames) == 1:
+            return self._mask(frames[0])[None]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return np.stack(list(pool.map(self._mask, frames)))
+
+    def _mask(self, features: Features) -> Mask:
+        return argmax_mask(self._pyramid.scores(features, self._weights), self._object_ids)
+
+
+def average_masks(
+    predictors: Sequence[MaskPredictor],
+    features: Sequence[Features],
+    object_ids: tuple[int, ...],
+) -> Masks:
+    """Masks by the average of several models' scores: the challenge entry (§2.1, footnote).
+
+    Args:
+        predictors: a model's each, of the same objects and in the same order.
+        features: of the same frames, for each predictor.
+        object_ids: the id of each column of W, background first.
+    """
+    every = [predictor.scores(read) for predictor, read in zip(predictors, features, strict=True)]
+    scores: Scores = np.mean(every, axis=0)
+    return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])

@@ -1,0 +1,90 @@
+"""From an adapter to refined masks: they travel from the annotated frames to their neighbours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from vostool.adapter import Adapter
+from vostool.errors import AdapterError
+from vostool.images import Frame
+from vostool.mask_propagation import Refiner, Subject
+from vostool.masks import Mask
+from vostool.pipeline.prediction import Fitted, source_clip, source_frames
+from vostool.pipeline.progress import Progress, quiet
+from vostool.store import FeatureReader
+
+if TYPE_CHECKING:
+    from vostool.mask_propagation.cache import SpanCache
+
+
+def refine(
+    model: Fitted,
+    both: FeatureReader,
+    refiner: Refiner,
+    open_cache: Callable[[str], SpanCache],
+    *,
+    progress: Progress = quiet,
+) -> Iterator[tuple[int, Mask]]:
+    """Refined masks of every frame, in order, made when the first is asked for.
+
+    Args:
+        model: whose masks, with the strokes that it was fitted to.
+        both: the backbone's features beside what the model reads.
+        refiner: by which network masks travel.
+        open_cache: opens what is kept of an earlier refinement, by a word that tells what it is of.
+        progress: told of frames done.
+
+    Raises:
+        AdapterError: the adapter has no strokes, or strokes on frames that the clip does not have.
+        StoreError: features are damaged.
+    """
+    from vostool.mask_propagation.propagate import MaskPropagation
+    from vostool.pipeline.runtime import find_device
+
+    adapter, reader = model.adapter, model.reader
+    check_strokes(adapter, reader)
+
+    clip = cache(lambda: source_clip(reader))
+
+    def frames(start: int, stop: int) -> list[Frame]:
+        return list(islice(source_frames(clip(), reader, start), stop - start))
+
+    subject = Subject(adapter, reader, both, frames, model.predictor.scores)
+    propagator = refiner.build(subject, find_device(refiner.device))
+    what = [reader.cache_key.digest, list(adapter.object_ids), refiner.identity]
+    of = hashlib.blake2b(json.dumps(what).encode(), digest_size=10).hexdigest()
+    propagation = MaskPropagation(
+        propagator, adapter.strokes, reader.metadata.size, reader.frames, open_cache(of)
+    )
+    propagation.run(progress)
+    reader.check_unchanged()
+    yield from propagation.masks()
+
+
+def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
+    """Make sure that there are annotated frames to begin at.
+
+    Raises:
+        AdapterError: there is none, or it is not one of the clip's.
+    """
+    clip, frames = adapter.provenance.clip, adapter.strokes.frame
+    if clip != reader.clip_name:
+        raise AdapterError(
+            f"the adapter was fitted on {clip}, so {reader.clip_name} has no annotated frame to "
+            f"start from; fit one on it with: vostool adapt {reader.clip_name}"
+        )
+    if not len(frames):
+        raise AdapterError(
+            f"the adapter of {clip} has no annotated frame, so there is none to start from; "
+            f"fit it to scribbles with: vostool adapt {clip} --scribbles FILE"
+        )
+    if frames.max() >= reader.frames or frames.min() < 0:
+        raise AdapterError(
+            f"the adapter of {clip} has strokes on frame {frames.max()}, the clip has "
+            f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
+        )

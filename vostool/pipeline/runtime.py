@@ -1,0 +1,64 @@
+"""What the stages share: where they run, by what, and work that is done ahead in a thread."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from vostool import __version__
+from vostool.errors import VostoolError
+
+if TYPE_CHECKING:
+    import torch
+
+Item = TypeVar("Item")
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items, each made in a thread while the one before it is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a name.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        VostoolError: this machine has none of that name.
+    """
+    import torch
+
+    if name == "auto":
+        found = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else found)
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(name, False):
+        raise VostoolError(f"no device {name!r} on this machine; use --device auto")
+    return torch.device(name)
+
+
+def made_by(device: str, precision: str) -> dict[str, str]:
+    """What a cache key notes of a run, which does not decide the features."""
+    import torch
+
+    return {
+        "vostool": __version__,
+        "torch": torch.__version__,
+        "device": str(find_device(device)),
+        "cores": str(os.cpu_count()),
+        "precision": precision,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }

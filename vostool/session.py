@@ -1,0 +1,496 @@
+"""The one loop: strokes in, masks out, again.
+
+The command line, the benchmark, simulated rounds in training, and notebooks all go through a
+:class:`Session`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vostool.adapter import Adapter
+from vostool.backbones import DEFAULT
+from vostool.clips import Clip, open_clip
+from vostool.errors import AdapterError, ClipError, UsageError
+from vostool.mask_propagation import Refiner
+from vostool.masks import Mask
+from vostool.pipeline.adaptation import fit_round
+from vostool.pipeline.compatibility import check_belongs, check_go_together
+from vostool.pipeline.context import RNN
+from vostool.pipeline.extraction import NETWORK_HEIGHT
+from vostool.pipeline.prediction import (
+    Fitted,
+    predict,
+    predict_frame,
+    source_clip,
+    source_frames,
+)
+from vostool.pipeline.predictors import FindPredictor, find_predictor
+from vostool.pipeline.preparation import Bar, Model, prepare
+from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
+from vostool.pipeline.refinement import check_strokes, refine
+from vostool.presets import Preset, find_preset
+from vostool.scribbles import AnyScribbles, as_scribbles
+from vostool.store import FeatureReader, FeatureStore, StoredClip
+from vostool.writers import Content, open_writer
+
+if TYPE_CHECKING:
+    from vostool.mask_propagation.cache import SpanCache
+
+STORE_VARIABLE = "VOSTOOL_STORE"
+DEFAULT_STORE = "vostool-store"
+REFINEMENT_CACHE = ".refined"
+"""The folder, among the masks, for what is kept of their refinement."""
+
+
+def open(
+    source: str | Path,
+    *,
+    store: str | Path | FeatureStore | None = None,
+    name: str | None = None,
+    frames: tuple[int, int | None] = (0, None),
+) -> OpenClip:
+    """Open a clip: a video file, a folder of frames, or a name in the store.
+
+    Args:
+        source: the file or folder; or the name of a clip whose features are stored.
+        store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
+        name: what the clip is called in the store; by default the file's or the folder's name.
+        frames: the range of source frames to take, (start, stop), as Python counts them.
+
+    Raises:
+        ClipError: there is no such clip, or its first frame does not decode.
+        ClipNameError: nothing can be called so in a store.
+    """
+    if store is None:
+        store = os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
+    if not isinstance(store, FeatureStore):
+        store = FeatureStore(store)
+    if not Path(source).exists() and str(source) in store.names():
+        return OpenClip(store.clip(str(source)))
+    clip = open_clip(source, name=name, frames=frames)
+    return OpenClip(store.clip(clip.name), clip)
+
+
+@dataclass(frozen=True)
+class OpenClip:
+    """A clip and its place in a store.
+
+    Attributes:
+        stored: what the store holds of it.
+        source: its frames; None where it was opened by its name in the store.
+    """
+
+    stored: StoredClip
+    source: Clip | None = None
+
+    @property
+    def name(self) -> str:
+        """What the clip is called in the store."""
+        return self.stored.name
+
+    def session(
+        self,
+        preset: str | Preset | None = None,
+        *,
+        adapter: Adapter | str | Path | None = None,
+        features: str | None = None,
+        backbone: str | None = None,
+        weights: str | None = None,
+        model: str = RNN,
+        seed: int | None = None,
+        device: str = "auto",
+        network_height: int = NETWORK_HEIGHT,
+        bar: Bar = progress_bar,
+        say: Say = say,
+    ) -> Session:
+        """Begin to scribble, or go on from an adapter; extracts and propagates what is missing.
+
+        A clip that was opened by its name in the store is taken as it is there.
+
+        Args:
+            preset: ``default`` or ``paper``, or one of your own; an adapter has its own.
+            adapter: what to go on from: an adapter, or its file.
+            features: what the classifier reads: ``backbone``, ``context`` or ``both``; by default
+                the preset's choice.
+            backbone: the network.
+            weights: its weights: a file, ``random``, or None to look where they are kept.
+            model: the RNN's weights, by the name of shipped ones or a file.
+            seed: of the random choice of background.
+            device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+            network_height: frames taller than this are scaled down for the network.
+            bar: shows how far a stage is; by default on standard error.
+            say: told what a person should know; by default on standard error.
+
+        Raises:
+            UsageError: what is asked for contradicts the adapter.
+            AdapterError: the adapter belongs to other features, or the decoder does not read them.
+            WeightsError: weights are missing, or are another network's.
+            ClipError: the clip cannot be read as a whole.
+            MissingStageError: features of a clip opened by its name are not in the store.
+            OutputError: the store cannot be written to.
+        """
+        if isinstance(adapter, (str, Path)):
+            adapter = Adapter.read(adapter)
+        settings = Settings.of(
+            preset=preset, features=features, backbone=backbone, seed=seed, adapter=adapter
+        )
+        if self.source is not None:
+            prepare(
+                self.source,
+                self.stored,
+                Model(settings.backbone, weights, model),
+                settings.preset,
+                bar=bar,
+                say=say,
+                device=device,
+                network_height=network_height,
+            )
+        return Session(
+            [self.stored.features(settings.backbone, settings.preset.features)],
+            preset=settings.preset,
+            adapters=[] if adapter is None else [adapter],
+            seed=settings.seed,
+            device=device,
+            clip=self.stored,
+        )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a session begins with.
+
+    Attributes:
+        preset: how to sample and fit, and what to read.
+        backbone: the network whose features are read.
+        seed: of the random choice of background.
+    """
+
+    preset: Preset
+    backbone: str = DEFAULT
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        preset: str | Preset | None = None,
+        features: str | None = None,
+        backbone: str | None = None,
+        seed: int | None = None,
+        adapter: Adapter | None = None,
+    ) -> Settings:
+        """What was asked for, and else the adapter's, or else the defaults.
+
+        Raises:
+            UsageError: what was asked for contradicts the adapter.
+        """
+        asked = preset if isinstance(preset, Preset) else find_preset(preset or "default")
+        if features is not None:
+            asked = replace(asked, features=features)
+        if adapter is None:
+            return cls(asked, backbone or DEFAULT, seed or 0)
+        ours = adapter.preset if features is None else replace(adapter.preset, features=features)
+        if preset is not None and replace(asked, features=ours.features) != ours:
+            raise UsageError("the adapter was fitted with another preset; leave --preset out")
+        provenance = adapter.provenance
+        for option, value, inherited in (
+            ("features", features, provenance.features),
+            ("backbone", backbone, provenance.network),
+            ("seed", seed, provenance.seed),
+        ):
+            if value is not None and value != inherited:
+                raise UsageError(
+                    f"the adapter was fitted with --{option} {inherited}; leave --{option} out"
+                )
+        return cls(adapter.preset, provenance.network, provenance.seed)
+
+
+class Session:
+    """A clip that is scribbled on: strokes in, masks out, again.
+
+    Args:
+        readers: the features of the clip that each model's classifier reads; usually one model.
+            Several models' scores are averaged (§2.1, footnote).
+        preset: how the first round samples and fits; later rounds go on as their adapter began.
+        adapters: to go on from: none, or one for each model.
+        seed: of the random choice of background, likewise.
+        device: where networks run.
+        clip: what the store holds of the clip; refinement reads it.
+        find_predictor: finds what makes masks; training has its own.
+
+    Raises:
+        AdapterError: an adapter belongs to other features.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[FeatureReader],
+        *,
+        preset: Preset,
+        adapters: Sequence[Adapter] = (),
+        seed: int = 0,
+        device: str = "auto",
+        clip: StoredClip | None = None,
+        find_predictor: FindPredictor = find_predictor,
+    ) -> None:
+        self._readers, self._preset, self._seed = tuple(readers), preset, seed
+        self._device, self._clip, self._find_predictor = device, clip, find_predictor
+        self._adapters = tuple(adapters)
+        self._undo: list[tuple[Adapter, ...]] = []
+        self._fitted: tuple[Fitted, ...] = ()
+        if adapters:
+            for adapter, reader in zip(adapters, readers, strict=True):
+                check_belongs(adapter, reader)
+
+    @classmethod
+    def resume(
+        cls,
+        store: FeatureStore,
+        adapters: Sequence[Adapter],
+        *,
+        clip: str | None = None,
+        device: str = "auto",
+    ) -> Session:
+        """Go on from one adapter, or from several models' whose scores are averaged.
+
+        Args:
+            store: the features; each adapter reads those of its own network.
+            adapters: of the same objects.
+            clip: the clip's name; by default the one that the first adapter was fitted on.
+            device: where networks run.
+
+        Raises:
+            MissingStageError: the features are not in the store.
+            AdapterError: an adapter belongs to other features, or they do not go together.
+        """
+        first = adapters[0]
+        stored = store.clip(clip or first.provenance.clip)
+        readers = []
+        for adapter in adapters:
+            its_clip = stored if clip else store.clip(adapter.provenance.clip)
+            readers.append(
+                its_clip.features(adapter.provenance.network, adapter.provenance.features)
+            )
+        session = cls(
+            readers,
+            preset=first.preset,
+            adapters=adapters,
+            seed=first.provenance.seed,
+            device=device,
+            clip=stored,
+        )
+        check_go_together(list(zip(adapters, readers, strict=True)))
+        return session
+
+    @property
+    def frames(self) -> int:
+        """How many frames the clip has."""
+        return self._readers[0].frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the clip, and of its masks."""
+        return self._readers[0].metadata.size
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds of scribbles it has learnt from, an adapter's among them."""
+        return len(self._adapters[0].provenance.scribbles) if self._adapters else 0
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """The objects so far, ascending, without background."""
+        return self._adapters[0].object_ids[1:] if self._adapters else ()
+
+    @property
+    def adapters(self) -> tuple[Adapter, ...]:
+        """The adapter of each model; none before the first round."""
+        return self._adapters
+
+    @property
+    def adapter(self) -> Adapter:
+        """What ``vostool adapt`` keeps as a file: :meth:`vostool.adapter.Adapter.write` does.
+
+        Raises:
+            UsageError: there has been no round yet.
+        """
+        return self._learnt()[0]
+
+    def add_scribbles(
+        self, scribbles: AnyScribbles, *, previous_masks: Mapping[int, Mask] | None = None
+    ) -> None:
+        """Learn from a round of strokes, in closed form (Eq. 3).
+
+        Args:
+            scribbles: a DAVIS JSON file or a folder of painted PNGs; or, by frame number, painted
+                arrays (H, W) (0 untouched, k object k, 255 background) or lists of
+                :class:`vostool.scribbles.Stroke`.
+            previous_masks: of the annotated frames, by frame: the masks that these strokes correct;
+                by default this session's own. Not used in the first round.
+
+        Raises:
+            ScribbleError: they are broken, or not this clip's.
+            AdapterError: a previous mask is of another size, or there is nothing to tell apart.
+            StoreError: the features are damaged.
+        """
+        new = as_scribbles(scribbles)
+        new.check_against(self.frames, self.size)
+        if not self._adapters:
+            previous_masks = None
+        elif previous_masks is None:
+            previous_masks = {frame: self.mask(frame) for frame in new.annotated_frames}
+        learnt = []
+        for number, reader in enumerate(self._readers):
+            before = self._adapters[number] if self._adapters else None
+            learnt.append(
+                fit_round(
+                    reader,
+                    new,
+                    preset=self._preset if before is None else before.preset,
+                    resume_from=before,
+                    previous_masks=previous_masks,
+                    seed=self._seed if before is None else before.provenance.seed,
+                )
+            )
+        self._undo.append(self._adapters)
+        self._become(learnt)
+
+    def undo(self) -> None:
+        """Forget the last round that was added to this session.
+
+        Raises:
+            UsageError: none was.
+        """
+        if not self._undo:
+            raise UsageError("no round to undo: none was added since this session began")
+        self._become(self._undo.pop())
+
+    def mask(self, frame: int) -> Mask:
+        """The mask of one frame, at once: (H, W) uint8, the object id of each pixel.
+
+        Raises:
+            ClipError: the clip has no such frame.
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged.
+        """
+        if not 0 <= frame < self.frames:
+            raise ClipError(f"no frame {frame}: the clip has frames 0 to {self.frames - 1}")
+        return predict_frame(self._models(), frame)
+
+    def masks(self) -> Iterator[tuple[int, Mask]]:
+        """The masks of all frames, in order: the frame's number and (H, W) uint8.
+
+        Raises:
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged, or were made anew meanwhile.
+        """
+        return predict(self._models())
+
+    def refined_masks(
+        self,
+        refiner: Refiner,
+        open_cache: Callable[[str], SpanCache],
+        *,
+        progress: Progress = quiet,
+    ) -> Iterator[tuple[int, Mask]]:
+        """The masks of all frames after the last round's refinement (§3), in order.
+
+        Args:
+            refiner: by which network masks travel.
+            open_cache: opens what is kept of an earlier refinement, by a word that tells what it is
+                of: a :class:`vostool.mask_propagation.cache.MemoryCache` or a ``FolderCache``.
+            progress: told of frames done.
+
+        Raises:
+            UsageError: there are several models, or there has been no round yet.
+            AdapterError: the refiner reads other features, or there is no annotated frame.
+            WeightsError: the refiner's weights are missing.
+        """
+        models = self._models()
+        if len(models) > 1:
+            raise AdapterError(
+                "masks travel by one model's scores; give one --adapter, or leave refinement out"
+            )
+        if self._clip is None:
+            raise UsageError("masks can travel through a clip that is in a store, through no other")
+        (model,) = models
+        check_strokes(model.adapter, model.reader)
+        both = model.reader
+        if both.kind == "context":
+            both = self._clip.features(both.network, "both")
+        return refine(model, both, refiner, open_cache, progress=progress)
+
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        overlay: str | Path | None = None,
+        refiner: Refiner | None = None,
+        progress: Progress = quiet,
+    ) -> int:
+        """Write the mask of every frame as ``FOLDER/%05d.png``, and a video to look at.
+
+        Masks are made aside and put in place together when all are whole.
+
+        Args:
+            folder: for the masks; made if need be.
+            overlay: an MP4 with the masks over the frames, if it is wanted.
+            refiner: by which masks travel from the annotated frames, if they do. What is on the way
+                is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
+                next does not repeat what no stroke has touched.
+            progress: told of frames done.
+
+        Returns:
+            How many frames were written.
+
+        Raises:
+            UsageError: there has been no round yet.
+            ClipError: an overlay was asked for and the clip's frames are gone.
+            OutputError: a folder or file cannot be written.
+        """
+        from vostool.mask_propagation.cache import FolderCache
+
+        folder, reader = Path(folder), self._readers[0]
+        if refiner is None:
+            masks = self.masks()
+        else:
+            # They are slower to make than to write, so their making is what is told of.
+            cache = partial(FolderCache, folder / REFINEMENT_CACHE)
+            masks, progress = self.refined_masks(refiner, cache, progress=progress), quiet
+        frames = iter(()) if overlay is None else source_frames(source_clip(reader), reader)
+        content = Content(reader.metadata.size, reader.metadata.fps, frames)
+        outputs = {"png": folder, **({} if overlay is None else {"overlay": Path(overlay)})}
+        with ExitStack() as stack:
+            writers = [
+                stack.enter_context(open_writer(name, path, content))
+                for name, path in outputs.items()
+            ]
+            for frame, mask in masks:
+                for writer in writers:
+                    writer.write(frame, mask)
+                progress(frame + 1, self.frames)
+        return self.frames
+
+    def _learnt(self) -> tuple[Adapter, ...]:
+        if not self._adapters:
+            raise UsageError("no round of scribbles yet; begin with add_scribbles")
+        return self._adapters
+
+    def _become(self, adapters: Sequence[Adapter]) -> None:
+        self._adapters, self._fitted = tuple(adapters), ()
+
+    def _models(self) -> tuple[Fitted, ...]:
+        """The models with what makes their masks; torch is loaded here, if a decoder needs it."""
+        if not self._fitted:
+            self._fitted = tuple(
+                Fitted(adapter, reader, self._find_predictor(reader, adapter, self._device))
+                for adapter, reader in zip(self._learnt(), self._readers, strict=True)
+            )
+        return self._fitted

@@ -1,0 +1,225 @@
+"""Making a stage: aside, chunk by chunk, resumable, and moved into place when whole.
+
+A run may be killed at any moment. What it leaves is a folder aside whose ``progress.json`` (itself
+replaced in one step) tells how many chunks are whole; the next run goes on from there, and rewrites
+whatever lies beyond. Only a rename makes the stage visible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from filelock import FileLock, Timeout
+
+from vostool.files import replacing, unwritable
+from vostool.pyramid import Pyramid
+from vostool.store.cache_key import CacheKey
+from vostool.store.layout import (
+    clip_folder,
+    create_features,
+    lock_file,
+    partial_folder,
+)
+from vostool.store.stage import ClipMetadata, Features, Stage
+
+PROGRESS = "progress.json"
+STATE = "state.npy"
+LEFT_BEHIND = (STATE, ".partial")
+"""How the names of files end that are of no use in a finished stage; the last are zarr's. Those
+that begin with a dot are of none, either."""
+
+
+@contextmanager
+def clip_lock(store: Path, name: str, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a clip for writing; the operating system lets go of it even if the run is killed.
+
+    Args:
+        store: the store's folder.
+        name: the clip's name.
+        on_wait: called once if another run holds the clip and this one has to wait.
+
+    Raises:
+        OutputError: the store cannot be written to.
+    """
+    file = lock_file(store, name)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+    except OSError as problem:
+        raise unwritable(store, problem) from problem
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class StageWriter:
+    """Writes one stage of one clip. Hold the clip's lock meanwhile.
+
+    Args:
+        store: the store's folder.
+        name: the clip's name.
+        network: whose features they are.
+        stage: the stage's name.
+        cache_key: what the stage is made from. An unfinished attempt of an equal key is taken up.
+        has_state: whether a block needs the state that the block before it left.
+        begun: when the work on the stage began, by ``time.perf_counter``.
+
+    Attributes:
+        done: how many frames are written already.
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        name: str,
+        network: str,
+        stage: str,
+        cache_key: CacheKey,
+        *,
+        has_state: bool = False,
+        begun: float | None = None,
+    ) -> None:
+        self.store, self.name, self.stage, self.cache_key = store, name, stage, cache_key
+        self._has_state = has_state
+        self._place = clip_folder(store, name) / network / stage
+        self.folder = partial_folder(store, name) / network / stage
+        self._begun = time.perf_counter() if begun is None else begun
+        self.done, self._seconds_before = self._resume()
+
+    @property
+    def seconds(self) -> float:
+        """The work that the stage has taken so far, that of earlier attempts included."""
+        return self._seconds_before + time.perf_counter() - self._begun
+
+    def begin(self, pyramid: Pyramid, metadata: ClipMetadata) -> None:
+        """Lay the arrays out, unless an earlier attempt did.
+
+        Raises:
+            OutputError: the store cannot be written to.
+        """
+        if self.done:
+            return
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            group = zarr.open_group(self.folder, mode="w")
+            for level in pyramid.levels:
+                create_features(group, level.name, level.shape)
+            group.attrs.update(
+                {
+                    "stamp": self.cache_key.as_dict(),
+                    "clip": asdict(metadata),
+                    "network_size": list(pyramid.network_size),
+                    "levels": [level.name for level in pyramid.levels],
+                    "strides": [level.stride for level in pyramid.levels],
+                }
+            )
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+
+    def append(self, features: Features, state: npt.NDArray[Any] | None = None) -> None:
+        """Write the next frames: whole chunks, except at the end of the clip.
+
+        Args:
+            features: (frames, h, w, C) a level.
+            state: what the next block needs from this one; :meth:`state` gives it back.
+
+        Raises:
+            OutputError: the disk is full or read-only.
+        """
+        frames = len(features[0])
+        stop = self.done + frames
+        try:
+            # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
+            with zarr.config.set({"array.write_empty_chunks": True}):
+                group = zarr.open_group(self.folder, mode="r+")
+                names = [str(name) for name in group.attrs["levels"]]  # type: ignore[union-attr]
+                for name, level in zip(names, features, strict=True):
+                    array = group[name]
+                    assert isinstance(array, zarr.Array)
+                    array.resize((stop, *array.shape[1:]))
+                    array[self.done : stop] = level
+            if state is not None:
+                with replacing(self.folder / f"{stop}.{STATE}") as tmp:
+                    np.save(tmp, state)
+            progress = {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
+            with replacing(self.folder / PROGRESS) as tmp:
+                tmp.write_text(json.dumps(progress))
+            if state is not None:
+                (self.folder / f"{self.done}.{STATE}").unlink(missing_ok=True)
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+        self.done = stop
+
+    def state(self) -> npt.NDArray[Any] | None:
+        """The state that the last finished block left, if an earlier attempt left any."""
+        file = self.folder / f"{self.done}.{STATE}"
+        return np.load(file, allow_pickle=False) if self.done else None
+
+    def finish(self) -> Stage:
+        """Move the stage into its place, over any earlier one.
+
+        Raises:
+            OutputError: the store cannot be written to.
+        """
+        place = self._place
+        old = self.folder.with_name(f"{self.stage}.replaced")
+        try:
+            group = zarr.open_group(self.folder, mode="r+")
+            key = CacheKey.from_dict(dict(group.attrs)["stamp"])  # type: ignore[arg-type]
+            made_by = {**key.made_by, "seconds": round(self.seconds, 3)}
+            group.attrs["stamp"] = replace(key, made_by=made_by).as_dict()
+            group.attrs["frames"] = self.done
+            for left in self.folder.rglob("*"):  # by this run and by those that were killed
+                if left.name.endswith(LEFT_BEHIND) or left.name.startswith("."):
+                    left.unlink()
+            for group_folder in (place.parent.parent, place.parent):
+                zarr.open_group(group_folder, mode="a")
+            shutil.rmtree(old, ignore_errors=True)
+            if place.exists():
+                os.replace(place, old)
+            os.replace(self.folder, place)
+            (place / PROGRESS).unlink(missing_ok=True)
+            shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # another stage is in the making there
+                self.folder.parent.rmdir()
+                self.folder.parent.parent.rmdir()
+        except OSError as problem:
+            raise unwritable(self.store, problem) from problem
+        return Stage(place, self.name)
+
+    def _resume(self) -> tuple[int, float]:
+        """The whole frames that an earlier attempt under this key has left, and its seconds."""
+        nothing = 0, 0.0
+        try:
+            record = json.loads((self.folder / PROGRESS).read_text())
+            key, frames, seconds = record["key"], int(record["frames"]), float(record["seconds"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return nothing
+        if key != self.cache_key.digest:
+            return nothing
+        if self._has_state and not (self.folder / f"{frames}.{STATE}").exists():
+            return nothing
+        return frames, seconds
+
+
+def update_source(stage: Stage, metadata: ClipMetadata) -> None:
+    """Remember where an unchanged clip lies now."""
+    if stage.metadata != metadata:
+        zarr.open_group(stage.folder, mode="r+").attrs["clip"] = asdict(metadata)

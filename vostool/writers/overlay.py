@@ -1,0 +1,61 @@
+"""A video to look at: the objects' colours over the frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vostool.errors import OutputError
+from vostool.files import replacing, unwritable
+from vostool.images import Frame, Mask
+from vostool.masks import overlay
+from vostool.writers import Content
+
+
+class OverlayWriter:
+    """A :class:`vostool.writers.MaskWriter`: a frame of video a mask.
+
+    Args:
+        video: OpenCV's writer.
+        frames: what lies under the masks, in order.
+    """
+
+    def __init__(self, video: cv2.VideoWriter, frames: Iterator[Frame]) -> None:
+        self._video, self._frames = video, frames
+
+    def write(self, frame: int, mask: Mask) -> None:
+        """Take the next frame's mask."""
+        shown = overlay(next(self._frames), mask)
+        self._video.write(np.ascontiguousarray(shown[..., ::-1]))
+
+
+@contextmanager
+def open_writer(file: Path, content: Content) -> Iterator[OverlayWriter]:
+    """Open an MP4 to write overlays to; it appears under its name when it is whole.
+
+    Args:
+        file: where to write, a name that ends in .mp4.
+        content: what the masks are of.
+
+    Raises:
+        OutputError: OpenCV cannot write there.
+    """
+    height, width = content.size
+    codec = cv2.VideoWriter.fourcc(*"mp4v")
+    try:
+        with replacing(file, ".mp4") as tmp:
+            video = cv2.VideoWriter(str(tmp), codec, content.fps, (width, height))
+            try:
+                if file.is_dir() or not video.isOpened():
+                    raise OutputError(
+                        f"{file}: OpenCV cannot write a video there; give a path to an .mp4"
+                    )
+                yield OverlayWriter(video, content.frames)
+            finally:
+                video.release()
+    except OSError as problem:
+        raise unwritable(file, problem) from problem
