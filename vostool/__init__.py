@@ -21,6 +21,7 @@ from vostool.errors import (
     VostoolError,
     WeightsError,
 )
+from vostool.version import __version__
 
 if TYPE_CHECKING:
     from vostool.adapter import Adapter
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from vostool.scribbles import Scribbles, Stroke
     from vostool.session import OpenClip, Session, open
     from vostool.store import FeatureStore
-
-__version__ = "0.1.0"
 
 _LAZY = {
     "Adapter": "vostool.adapter",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".safetensors"
 TRAINED_ON = "reads"
-"""The key in a file's metadata whose value is the SHA-256 of the weights whose features it reads."""
+"""The key in a file's metadata for the SHA-256 of the weights whose features a network reads."""
 COUNTER = "num_batches_tracked"
 """How counters of training steps are called, which some exports leave out, and nothing reads."""
 SHOWN = 4

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from vostool import __version__
+from vostool.version import __version__
 from vostool.errors import UsageError, VostoolError
 
 _COMMANDS = {

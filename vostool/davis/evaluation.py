@@ -21,8 +21,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-import vostool
-from vostool import __version__
+from vostool.version import __version__
 from vostool.davis import compat
 from vostool.davis.method import Method, PreparedClip
 from vostool.davis.root import DavisSequence
@@ -175,7 +174,7 @@ def _code() -> str:
         LookupError: a pattern of :data:`DECIDING` names no file, so that a change to what it once
             named would go unnoticed.
     """
-    package = Path(vostool.__file__).parent
+    package = Path(__file__).parent.parent
     digest = hashlib.blake2b(digest_size=5)
     for pattern in DECIDING:
         files = sorted(package.glob(pattern))

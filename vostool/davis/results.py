@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from vostool import __version__
+from vostool.version import __version__
 from vostool.davis.evaluation import Evaluation
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample

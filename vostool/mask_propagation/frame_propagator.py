@@ -19,7 +19,7 @@ from vostool.mask_propagation import PUBLIC_NETWORKS, Subject
 from vostool.mask_propagation.fusion import SURE
 from vostool.mask_propagation.propagate import Observation
 from vostool.mask_propagation.rgmp import ARCHITECTURE, STRIDE
-from vostool.masks import Mask
+from vostool.masks import Mask, argmax_mask
 from vostool.scribbles import StrokeMap
 
 SCALES = (0.5, 0.75, 1.0)

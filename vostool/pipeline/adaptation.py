@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vostool import __version__
+from vostool.version import __version__
 from vostool.adapter import (
     Adapter,
     Provenance,

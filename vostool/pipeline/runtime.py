@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from vostool import __version__
+from vostool.version import __version__
 from vostool.errors import VostoolError
 
 if TYPE_CHECKING:

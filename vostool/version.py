@@ -1,0 +1,3 @@
+"""The version of vostool."""
+
+__version__ = "0.1.0"
