@@ -39,7 +39,7 @@ def vostool(*arguments: str | Path) -> None:
 
 def main() -> None:
     """Extract and propagate, then two rounds of adapt and render."""
-    store = ["--store", OUT / "store"]
+    store: list[str | Path] = ["--store", OUT / "store"]
     OUT.mkdir(exist_ok=True)
     vostool("extract", sample_clip(), "--frames", SHOT, *store)
     vostool("propagate", "bikes", *store)

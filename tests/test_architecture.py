@@ -1,4 +1,4 @@
-"""The house: no circle among imports, rooms that know only those below them, one place for a kind."""
+"""The house: no circle among imports, and rooms that know only those below them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def imports() -> dict[str, set[str]]:
     """Each module's imports of the package, wherever in it they stand, those for types too."""
     names = {_name(file): file for file in PACKAGE.rglob("*.py")}
     return {
-        name: {found for node in ast.walk(ast.parse(file.read_text())) for found in _of(node, names)}
+        name: {
+            found for node in ast.walk(ast.parse(file.read_text())) for found in _of(node, names)
+        }
         for name, file in names.items()
     }
 

@@ -1,11 +1,11 @@
 """What each departure of the preset ``default`` is worth over rounds, on sequences to choose by.
 
-    python tools/choose.py --davis-root DAVIS --outline 0 --outline 6 --decoder no --decoder yes
+    python tools/choose.py --davis-root DAVIS --boundary-margin 0 --boundary-margin 6
 
 Prints a Markdown table, a row for each combination: J&F after some rounds of the interactive
 benchmark, and the most that a sequence lost from a round to the next. One first round a sequence is
 played, on every fifth of the training sequences, which the shipped decoder was not trained on
-(``vostool train --hold-back 5``). Nothing is chosen on ``val``.
+(``vostool train decoder --hold-back 5``). Nothing is chosen on ``val``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
-from vostool.cli.common import one_blas_thread, progress_bar, say
+from vostool.cli.common import one_blas_thread
+from vostool.pipeline.progress import progress_bar, say
 from vostool.presets import PRESETS
 
 SHOWN = (1, 2, 3, 5, 8)
@@ -27,7 +28,7 @@ SHOWN = (1, 2, 3, 5, 8)
 @click.option("--subset", default="train", show_default=True)
 @click.option("--every", default=5, show_default=True, help="Take every n-th sequence.")
 @click.option("--ridge", "ridges", type=float, multiple=True, default=[30.0])
-@click.option("--outline", "outlines", type=float, multiple=True, default=[6.0])
+@click.option("--boundary-margin", "margins", type=float, multiple=True, default=[6.0])
 @click.option(
     "--decoder", "decoders", type=click.Choice(["yes", "no"]), multiple=True, default=["yes"]
 )
@@ -53,7 +54,7 @@ def main(
     subset: str,
     every: int,
     ridges: tuple[float, ...],
-    outlines: tuple[float, ...],
+    margins: tuple[float, ...],
     decoders: tuple[str, ...],
     features: tuple[str, ...],
     refines: tuple[str, ...],
@@ -67,25 +68,26 @@ def main(
     from dataclasses import replace
 
     from vostool.davis.evaluation import evaluate
-    from vostool.davis.method import Method, Model
+    from vostool.davis.method import Method
     from vostool.davis.results import reports, summary_of
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
-    from vostool.pipeline import Refiner
+    from vostool.mask_propagation import Refiner
+    from vostool.pipeline.preparation import Model
 
     sequences = [
         replace(sequence, scribbles=sequence.scribbles[:1])
         for sequence in read_root(davis_root, subset=subset)[::every]
     ]
     rounds_shown = " | ".join(f"J&F {n}" for n in SHOWN)
-    click.echo(f"| features | decoder | λ | outline | refine | {rounds_shown} | most lost |")
+    click.echo(f"| features | decoder | λ | margin | refine | {rounds_shown} | most lost |")
     click.echo("|---|---|---|---|---|" + "---|" * (len(SHOWN) + 1))
-    for read, decoder, ridge, outline, refine in product(
-        features, decoders, ridges, outlines, refines
+    for read, decoder, ridge, margin, refine in product(
+        features, decoders, ridges, margins, refines
     ):
         preset = replace(
             PRESETS["default"],
-            ridge=ridge, boundary_margin=outline, decoder=decoder == "yes", features=read,
+            ridge=ridge, boundary_margin=margin, decoder=decoder == "yes", features=read,
         )  # fmt: skip
         method = Method(
             store, preset, (Model(rnn=model),), refine=refine,
@@ -105,7 +107,7 @@ def main(
             for earlier, later in zip(figures["rounds"], figures["rounds"][1:], strict=False)
         )
         figures = " | ".join(f"{score:.3f}" for score in (*scores, lost))
-        click.echo(f"| {read} | {decoder} | {ridge:g} | {outline:g} | {refine} | {figures} |")
+        click.echo(f"| {read} | {decoder} | {ridge:g} | {margin:g} | {refine} | {figures} |")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Puts some frames of an overlay video side by side: the picture in the README.
 
-python tools/picture.py out/bikes-overlay.mp4 examples/bikes.jpg 2 9 17 25
+python tools/picture.py out/bikes-overlay.mp4 docs/images/bikes.jpg 2 9 17 25
 """
 
 from __future__ import annotations

@@ -2,13 +2,14 @@
 
     python tools/results.py default=OUT paper=OTHER --curve curve.png
 
-OUT and OTHER are folders that ``vostool evaluate --out`` has filled. It prints the README's table.
+OUT and OTHER are folders that ``vostool evaluate --out`` has filled. It prints the tables of docs/results.md.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,7 +66,7 @@ def main(runs: tuple[str, ...], curve: Path | None, sequences: bool, distance: b
         write_curve(curve, summaries)
 
 
-def _figures(summary: dict, shown: list[int]) -> list[str]:
+def _figures(summary: dict[str, Any], shown: list[int]) -> list[str]:
     rounds = summary["rounds"]
     scores = [rounds[n - 1][key] for n in shown for key in ("j", "f", "j_and_f")]
     clocks = [summary[c][key] for c in ("warm", "cold") for key in ("auc", "j_and_f_at_60s")]

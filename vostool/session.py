@@ -316,7 +316,7 @@ class Session:
 
     @property
     def adapter(self) -> Adapter:
-        """What ``vostool adapt`` keeps as a file: :meth:`vostool.adapter.Adapter.write` does.
+        """What ``vostool adapt`` keeps as a file: :meth:`vostool.Adapter.write` does.
 
         Raises:
             UsageError: there has been no round yet.

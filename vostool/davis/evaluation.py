@@ -153,7 +153,7 @@ def settings(
         measured["refiner"] = method.refiner.identity
     return {
         "vostool": __version__,
-        "code": _code(),
+        "code": code_digest(),
         **measured.pop("preset"),
         **measured,
         **asdict(protocol),
@@ -167,7 +167,7 @@ def _made_from(
     return {**settings([sequence], method, protocol), "features_key": prepared.key}
 
 
-def _code() -> str:
+def code_digest() -> str:
     """A hash of the code that decides masks and scores, for those who change it.
 
     Raises:

@@ -39,18 +39,18 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, init=False)
 class FeatureStore:
     """A folder of clips' features.
 
-    Args:
+    Attributes:
         root: the folder; made when something is first written to it.
     """
 
-    def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+    root: Path
 
-    def __repr__(self) -> str:
-        return f"FeatureStore({str(self.root)!r})"
+    def __init__(self, root: str | Path) -> None:
+        object.__setattr__(self, "root", Path(root))
 
     def names(self) -> list[str]:
         """The clips that have a finished stage or an unfinished one, in order."""
