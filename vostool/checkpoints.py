@@ -118,6 +118,9 @@ def load_weights(network: nn.Module, file: Path, rename: Rename = same_name) -> 
     report = match_state_dict(network, read_tensors(file), rename)
     if not report.whole:
         raise WeightsError(f"{file}: {report}; wrong network?")
+    for name, tensor in report.fitting.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WeightsError(f"{file}: its {name} is not finite; fetch the file again")
     network.load_state_dict(
         {n: t.float() if t.is_floating_point() else t for n, t in report.fitting.items()},
         strict=False,

@@ -1,54 +1,219 @@
-"""Files and folders that appear in one step, whole or not at all."""
+"""Files and folders that appear in one step, whole or not at all, and outlast a power cut.
+
+What is made is made in a *workspace*: a folder of a random name on the disk of its place, locked
+while it is in use, so that two runs never meet in one, and so that the next run can sweep what a
+killed one has left. What is whole is flushed to the disk before it is put in its place, and its
+place after.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from vostool.errors import OutputError
+
+WORKSPACE = ".vostool-"
+"""How the names of workspaces begin."""
+LOCK = "lock"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+"""Of Linux's renameat2."""
+ABANDONED = 3600.0
+"""Seconds after which a workspace without a lock belongs to nobody."""
+
+
+@contextmanager
+def workspace(place: Path) -> Iterator[Path]:
+    """A folder of a random name to make something in; gone in the end.
+
+    Args:
+        place: an existing folder, on whose disk it is made.
+    """
+    sweep(place)
+    with _held(lambda: Path(tempfile.mkdtemp(prefix=WORKSPACE, dir=place))) as folder:
+        yield folder
+
+
+@contextmanager
+def _held(make: Callable[[], Path]) -> Iterator[Path]:
+    """A folder that is locked while it is in use, and removed before it is unlocked.
+
+    Raises:
+        Timeout: it is in use.
+    """
+    while True:
+        folder = make()
+        lock = FileLock(folder / LOCK)
+        with suppress(FileNotFoundError):  # another run has just removed the folder
+            lock.acquire(timeout=0)
+            if (folder / LOCK).exists():
+                break
+            lock.release()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+
+
+def sweep(place: Path) -> None:
+    """Remove the workspaces that killed runs have left in a folder."""
+    for folder in place.glob(f"{WORKSPACE}*"):
+        if (folder / LOCK).exists():
+            with suppress(Timeout, OSError), _held(partial(Path, folder)):
+                pass
+        elif folder.exists() and time.time() - folder.stat().st_mtime > ABANDONED:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path, keeps: Sequence[str] = ()) -> Iterator[Path]:
+    """Make a folder in one step: yields a new one on its disk, which takes its place in the end.
+
+    The folder then holds what was put into the new one and nothing else; where the block raises, it
+    stays as it was. Meanwhile no other run can make it.
+
+    Args:
+        folder: the folder to make, or to replace; the folders that it lies in are made if need be.
+        keeps: names of what moves over from the folder that is replaced.
+
+    Raises:
+        OutputError: another run makes it, or it cannot be replaced, for a disk is mounted there.
+    """
+    folder = folder.absolute()
+    there = next(place for place in folder.parents if place.is_dir())
+    sweep(there)
+
+    def claim() -> Path:
+        place = there / f"{WORKSPACE}{folder.name}"
+        place.mkdir(exist_ok=True)
+        return place
+
+    try:
+        with _held(claim) as place:
+            made = place / "made"
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            yield made
+            for name in keeps:
+                if (folder / name).exists():
+                    os.rename(folder / name, made / name)
+            flush_tree(made)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                _exchange(made, folder)
+            else:
+                os.rename(made, folder)
+            flush_folder(folder.parent)
+    except Timeout as problem:
+        raise OutputError(f"{folder}: another run writes it; wait, or name another") from problem
+    except OSError as problem:
+        if problem.errno in (errno.EXDEV, errno.EBUSY):
+            raise OutputError(
+                f"{folder}: a disk is mounted there, so it cannot be replaced in one step; "
+                f"name a folder in it, such as {folder / 'masks'}"
+            ) from problem
+        raise
+
+
+def _exchange(one: Path, other: Path) -> None:
+    """Swap two folders: in one step where the system can, else in two."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if hasattr(libc, "renameat2"):
+            names = os.fsencode(one), os.fsencode(other)
+            if libc.renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0:
+                return
+            problem = ctypes.get_errno()
+            if problem not in (errno.EINVAL, errno.ENOSYS):  # what file systems say that cannot
+                raise OSError(problem, os.strerror(problem), str(other))
+    old = one.with_name("old")
+    os.rename(other, old)
+    os.rename(one, other)
 
 
 @contextmanager
 def replacing(file: Path, suffix: str | None = None) -> Iterator[Path]:
-    """Write a file in one step: yields a path beside it, which takes its place in the end.
+    """Write a file in one step: yields a path on its disk, which takes its place in the end.
 
-    Where the block raises, what was written is removed and the file stays as it was.
+    Where the block raises, what was written is removed and the file stays as it was. A device or a
+    FIFO is written to, and stays what it is.
 
     Args:
         file: the file to write, or to replace.
         suffix: of the path meanwhile, by which some libraries choose a format; by default the
             file's own.
     """
-    tmp = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix if suffix is None else suffix}")
-    try:
-        yield tmp
-        os.replace(tmp, file)
-    finally:
-        tmp.unlink(missing_ok=True)
+    name = f"{file.stem}{file.suffix if suffix is None else suffix}"
+    if is_device(file):
+        with tempfile.TemporaryDirectory(prefix=WORKSPACE) as folder:
+            yield Path(folder) / name
+            with (Path(folder) / name).open("rb") as made, file.open("wb") as device:
+                shutil.copyfileobj(made, device)
+        return
+    with workspace(file.parent) as folder:
+        yield folder / name
+        put(folder / name, file)
 
 
-@contextmanager
-def filling(folder: Path) -> Iterator[Path]:
-    """Fill a folder in one step: yields a new one on its disk, whose files move there in the end.
-
-    Where the block raises, the files are removed and the folder stays as it was.
+def put(made: Path, file: Path) -> None:
+    """Put a file that is whole in its place, over any earlier one: on the disk when this returns.
 
     Args:
-        folder: where the files go; made if need be, and other files in it stay.
+        made: the file, on the disk of its place.
+        file: its place.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    tmp = there / f".{folder.name}.{os.getpid()}"  # on the folder's disk, whatever is mounted
+    flush(made)
+    os.replace(made, file)
+    flush_folder(file.parent)
+
+
+def is_device(file: Path) -> bool:
+    """Whether something is there that is neither a file nor a folder, such as ``/dev/stdout``."""
+    return file.exists() and not file.is_file() and not file.is_dir()
+
+
+def flush(file: Path) -> None:
+    """Return when a file's content is on the disk."""
+    descriptor = os.open(file, os.O_RDONLY)
     try:
-        tmp.mkdir()
-        yield tmp
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(tmp.iterdir()):
-            os.replace(file, folder / file.name)
+        _flush(descriptor)
     finally:
-        shutil.rmtree(tmp, ignore_errors=True)
+        os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Return when the names of a folder's files are on the disk, where folders can be flushed."""
+    if sys.platform != "win32":
+        flush(folder)
+
+
+def flush_tree(folder: Path) -> None:
+    """Return when all files of a folder and of those in it are on the disk, and their names."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            flush(Path(place) / name)
+        flush_folder(Path(place))
+
+
+def _flush(descriptor: int) -> None:
+    if sys.platform == "darwin":  # where fsync leaves data in the drive's own memory
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
 
 
 def unwritable(place: Path, problem: OSError) -> OutputError:

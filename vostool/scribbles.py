@@ -8,7 +8,7 @@ paint program can draw them. From Python they are made of arrays or of strokes, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,18 @@ class Scribbles:
                     f"{self.source}: frame {frame} was painted at {drawn.shape[1]}x"
                     f"{drawn.shape[0]}, the clip is {size[1]}x{size[0]}; paint at the clip's size"
                 )
+
+    def check_sequence(self, names: Collection[str]) -> None:
+        """Make sure that these scribbles were drawn on a clip of one of some names.
+
+        Raises:
+            ScribbleError: they speak of another sequence.
+        """
+        if self.sequence is not None and self.sequence not in names:
+            raise ScribbleError(
+                f"{self.source}: was drawn on {self.sequence!r}, this clip is {min(names)!r}; give "
+                "its own scribbles, or --any-clip if they fit all the same"
+            )
 
     def stroke_map(self, frame: int, size: tuple[int, int]) -> StrokeMap:
         """Rasterise one frame's strokes, one pixel wide; a later stroke covers an earlier one.

@@ -16,10 +16,16 @@ from typing import TYPE_CHECKING
 
 from vostool.adapter import Adapter
 from vostool.backbones import DEFAULT
-from vostool.clips import Clip, open_clip
+from vostool.clips import Clip, default_name, open_clip
 from vostool.errors import AdapterError, ClipError, UsageError
 from vostool.mask_propagation import Refiner
 from vostool.masks import Mask
+from vostool.outputs import (
+    check_apart,
+    check_folder_replaceable,
+    check_replaceable,
+    is_our_video,
+)
 from vostool.pipeline.adaptation import fit_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.context import RNN
@@ -45,6 +51,8 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE = "VOSTOOL_STORE"
 DEFAULT_STORE = "vostool-store"
+ADAPTER = "adapter.h5"
+"""The adapter's name, where it lies beside the masks."""
 REFINEMENT_CACHE = ".refined"
 """The folder, among the masks, for what is kept of their refinement."""
 
@@ -324,7 +332,11 @@ class Session:
         return self._learnt()[0]
 
     def add_scribbles(
-        self, scribbles: AnyScribbles, *, previous_masks: Mapping[int, Mask] | None = None
+        self,
+        scribbles: AnyScribbles,
+        *,
+        previous_masks: Mapping[int, Mask] | None = None,
+        any_clip: bool = False,
     ) -> None:
         """Learn from a round of strokes, in closed form (Eq. 3).
 
@@ -334,6 +346,7 @@ class Session:
                 :class:`vostool.scribbles.Stroke`.
             previous_masks: of the annotated frames, by frame: the masks that these strokes correct;
                 by default this session's own. Not used in the first round.
+            any_clip: take scribbles that say they were drawn on another sequence.
 
         Raises:
             ScribbleError: they are broken, or not this clip's.
@@ -341,6 +354,8 @@ class Session:
             StoreError: the features are damaged.
         """
         new = as_scribbles(scribbles)
+        if not any_clip:
+            new.check_sequence(self._names())
         new.check_against(self.frames, self.size)
         if not self._adapters:
             previous_masks = None
@@ -432,19 +447,24 @@ class Session:
         folder: str | Path,
         *,
         overlay: str | Path | None = None,
+        with_adapter: bool = False,
         refiner: Refiner | None = None,
+        force: bool = False,
         progress: Progress = quiet,
     ) -> int:
         """Write the mask of every frame as ``FOLDER/%05d.png``, and a video to look at.
 
-        Masks are made aside and put in place together when all are whole.
+        They are made aside. When all are whole the folder is replaced in one step, and holds them
+        alone.
 
         Args:
             folder: for the masks; made if need be.
             overlay: an MP4 with the masks over the frames, if it is wanted.
+            with_adapter: put the adapter beside the masks, as ``FOLDER/adapter.h5``.
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
                 next does not repeat what no stroke has touched.
+            force: replace what vostool did not make.
             progress: told of frames done.
 
         Returns:
@@ -452,12 +472,14 @@ class Session:
 
         Raises:
             UsageError: there has been no round yet.
-            ClipError: an overlay was asked for and the clip's frames are gone.
-            OutputError: a folder or file cannot be written.
+            ClipError: an overlay was asked for and the clip's frames are gone, or are others.
+            OutputError: a folder or file cannot be written, or is the user's, or is read.
         """
         from vostool.mask_propagation.cache import FolderCache
 
         folder, reader = Path(folder), self._readers[0]
+        overlay = None if overlay is None else Path(overlay)
+        self._check_outputs(folder, overlay, force)
         if refiner is None:
             masks = self.masks()
         else:
@@ -465,18 +487,38 @@ class Session:
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
             masks, progress = self.refined_masks(refiner, cache, progress=progress), quiet
         frames = iter(()) if overlay is None else source_frames(source_clip(reader), reader)
-        content = Content(reader.metadata.size, reader.metadata.fps, frames)
-        outputs = {"png": folder, **({} if overlay is None else {"overlay": Path(overlay)})}
+        content = Content(
+            reader.metadata.size, reader.metadata.fps, frames, keeps=(REFINEMENT_CACHE,)
+        )
         with ExitStack() as stack:
-            writers = [
-                stack.enter_context(open_writer(name, path, content))
-                for name, path in outputs.items()
-            ]
+            pngs = stack.enter_context(open_writer("png", folder, content))
+            writers = [pngs]
+            if overlay is not None:
+                writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
             for frame, mask in masks:
                 for writer in writers:
                     writer.write(frame, mask)
                 progress(frame + 1, self.frames)
+            if with_adapter:
+                self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
+
+    def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
+        inputs = [Path(self._readers[0].metadata.source)]
+        if self._clip is not None:
+            inputs.append(self._clip.store.root)
+        check_apart(folder, inputs)
+        if not force:
+            check_folder_replaceable(folder, besides=(REFINEMENT_CACHE,))
+        if overlay is not None:
+            check_apart(overlay, [*inputs, folder])
+            if not force:
+                check_replaceable(overlay, is_our_video)
+
+    def _names(self) -> set[str]:
+        """What scribbles may call the clip: as the store does, or as its source is called."""
+        reader = self._readers[0]
+        return {reader.clip_name, default_name(reader.metadata.source)}
 
     def _learnt(self) -> tuple[Adapter, ...]:
         if not self._adapters:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from vostool.adapter.ridge import DoubleArray, SufficientStatistics
 from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.files import replacing, unwritable
+from vostool.outputs import check_replaceable
 from vostool.presets import Preset
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
-FORMAT = "vostool adapter 6"
+FAMILY = "vostool adapter"
+FORMAT = f"{FAMILY} 7"
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,19 @@ class Adapter:
         """The id of each column of W."""
         return self.statistics.object_ids
 
-    def write(self, file: str | Path) -> None:
-        """Write the adapter file; it appears, or is replaced, in one step.
+    def write(self, file: str | Path, *, force: bool = False) -> None:
+        """Write the adapter file; it appears, or replaces another adapter, in one step.
+
+        Args:
+            file: where.
+            force: replace whatever file is there.
 
         Raises:
-            OutputError: the folder cannot be written to.
+            OutputError: the folder cannot be written to, or there is a file that is no adapter.
         """
         file = Path(file)
+        if not force:
+            check_replaceable(file, is_adapter)
         try:
             with replacing(file) as tmp, h5py.File(tmp, "w") as h5:
                 h5.attrs["format"] = FORMAT
@@ -92,6 +101,7 @@ class Adapter:
                 for kind in ("samples", "strokes"):
                     for name, column in getattr(self, kind).columns().items():
                         h5[f"{kind}/{name}"] = column
+                h5.attrs["digest"] = _digest(h5)
         except OSError as problem:
             raise unwritable(file, problem) from problem
 
@@ -109,6 +119,8 @@ class Adapter:
             with h5py.File(file, "r") as h5:
                 if h5.attrs.get("format") != FORMAT:
                     raise AdapterError(f"{file}: not an adapter of this version of vostool")
+                if h5.attrs["digest"] != _digest(h5):
+                    raise ValueError("its content is not what was written")
                 provenance = json.loads(h5.attrs["provenance"])
                 provenance["size"] = tuple(provenance["size"])
                 provenance["scribbles"] = tuple(provenance["scribbles"])
@@ -129,6 +141,43 @@ class Adapter:
         except (OSError, KeyError, TypeError, ValueError) as problem:
             reason = str(problem).splitlines()[0]
             raise AdapterError(f"{file}: not a whole adapter file ({reason})") from problem
+
+
+def _digest(h5: h5py.File) -> str:
+    """A hash over all that an adapter file holds, but for the hash itself.
+
+    Raises:
+        ValueError: something in it lies in another file.
+    """
+    digest = hashlib.blake2b(digest_size=20)
+    for name in sorted(set(h5.attrs) - {"digest"}):
+        digest.update(json.dumps([name, str(h5.attrs[name])]).encode())
+
+    def add(group: h5py.Group, path: str) -> None:
+        for name in sorted(group):
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{path}{name} is a link")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                add(item, f"{path}{name}/")
+                continue
+            if item.external or item.is_virtual or item.dtype.kind not in "if":
+                raise ValueError(f"{path}{name} is not an array of its own numbers")
+            about = [f"{path}{name}", str(item.dtype), list(item.shape)]
+            digest.update(json.dumps(about).encode())
+            digest.update(np.ascontiguousarray(item[()]).tobytes())
+
+    add(h5, "")
+    return digest.hexdigest()
+
+
+def is_adapter(file: Path) -> bool:
+    """Whether a file is an adapter, of this version of vostool or another."""
+    try:
+        with h5py.File(file, "r") as h5:
+            return str(h5.attrs.get("format", "")).startswith(FAMILY)
+    except OSError:
+        return False
 
 
 def _check_fit(adapter: Adapter) -> None:

@@ -8,9 +8,11 @@ import click
 
 from vostool.cli import completion
 from vostool.cli.common import (
+    any_clip_option,
     device_option,
     features_option,
     fitted_backbone_option,
+    force_option,
     json_option,
     one_blas_thread,
     preset_option,
@@ -54,7 +56,11 @@ Examples:
     "alone: those of several models, or refined ones.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="NEW.h5", help="The adapter file to write."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="NEW.h5",
+    help="The adapter file to write.",
 )
 @store_option
 @fitted_backbone_option
@@ -62,6 +68,8 @@ Examples:
 @preset_option
 @seed_option
 @device_option
+@any_clip_option
+@force_option
 @json_option
 def command(
     name: str | None,
@@ -75,6 +83,8 @@ def command(
     preset: str | None,
     seed: int | None,
     device: str,
+    any_clip: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Fit the classifier of a clip's objects to scribbles: Eq. 3, in closed form.
@@ -85,6 +95,7 @@ def command(
     one_blas_thread()
     from vostool.adapter import Adapter
     from vostool.images import read_mask
+    from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
     from vostool.session import OpenClip
     from vostool.store import FeatureStore
@@ -92,6 +103,10 @@ def command(
 
     if name is None and resume_from is None:
         raise click.UsageError("give the clip's NAME, or --from an adapter of it")
+    read = [*files, store_root, *([] if previous_masks is None else [previous_masks])]
+    if resume_from is not None and not force:
+        read.append(resume_from)
+    check_apart(out, read)
     rounds = [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
     clip = name or (earlier.provenance.clip if earlier is not None else "")
@@ -103,8 +118,8 @@ def command(
         if previous_masks is not None and number == 0:
             frames = scribbles.annotated_frames
             shown = {frame: read_mask(mask_file(previous_masks, frame)) for frame in frames}
-        session.add_scribbles(scribbles, previous_masks=shown)
-    session.adapter.write(out)
+        session.add_scribbles(scribbles, previous_masks=shown, any_clip=any_clip)
+    session.adapter.write(out, force=force)
     positive, negative = session.adapter.samples.counts()
     result = {
         "adapter": str(out),

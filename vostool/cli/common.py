@@ -191,6 +191,16 @@ overlay_option = click.option(
 )
 
 
+any_clip_option = click.option(
+    "--any-clip",
+    is_flag=True,
+    help="Take scribbles that say they were drawn on another sequence.",
+)
+force_option = click.option(
+    "--force", is_flag=True, help="Replace files that vostool did not make."
+)
+
+
 def one_blas_thread() -> None:
     """Let numpy multiply in one thread; to be called before it is imported.
 

@@ -10,6 +10,7 @@ from vostool.cli import completion
 from vostool.cli.common import (
     chosen_refiner,
     device_option,
+    force_option,
     json_option,
     out_option,
     overlay_option,
@@ -44,6 +45,7 @@ Examples:
 @refiner_weights_option
 @store_option
 @device_option
+@force_option
 @json_option
 def command(
     name: str | None,
@@ -54,6 +56,7 @@ def command(
     refiner_weights: str | None,
     store_root: Path,
     device: str,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Write the mask of every frame, refined: masks travel from the annotated frames.
@@ -67,4 +70,15 @@ def command(
     run with the next round's adapter leaves alone what no stroke has changed.
     """
     chosen = chosen_refiner(True, refiner, refiner_weights, device)
-    render("refine", name, (adapter_file,), out, overlay_file, chosen, store_root, device, as_json)
+    render(
+        "refine",
+        name,
+        (adapter_file,),
+        out,
+        overlay_file,
+        chosen,
+        store_root,
+        device,
+        force,
+        as_json,
+    )

@@ -11,6 +11,7 @@ from vostool.cli import completion
 from vostool.cli.common import (
     chosen_refiner,
     device_option,
+    force_option,
     json_option,
     one_blas_thread,
     out_option,
@@ -54,6 +55,7 @@ Examples:
 @refiner_weights_option
 @store_option
 @device_option
+@force_option
 @json_option
 def command(
     name: str | None,
@@ -65,6 +67,7 @@ def command(
     refiner_weights: str | None,
     store_root: Path,
     device: str,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Write the mask of every frame of a clip, at the clip's own resolution.
@@ -73,7 +76,9 @@ def command(
     in the folder together, when all of them are made.
     """
     chosen = chosen_refiner(refines, refiner, refiner_weights, device)
-    render("render", name, adapter_files, out, overlay_file, chosen, store_root, device, as_json)
+    render(
+        "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force, as_json
+    )
 
 
 def render(
@@ -85,17 +90,23 @@ def render(
     refiner: Refiner | None,
     store_root: Path,
     device: str,
+    force: bool,
     as_json: bool,
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
     from vostool.adapter import Adapter
+    from vostool.outputs import check_apart
     from vostool.session import Session
     from vostool.store import FeatureStore
 
+    for output in (out, *([] if overlay_file is None else [overlay_file])):
+        check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
     session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     clip = name or adapters[0].provenance.clip
     with progress_bar(f"{what} {clip}") as progress:
-        frames = session.save(out, overlay=overlay_file, refiner=refiner, progress=progress)
+        frames = session.save(
+            out, overlay=overlay_file, refiner=refiner, force=force, progress=progress
+        )
     report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))

@@ -7,10 +7,12 @@ from pathlib import Path
 import click
 
 from vostool.cli.common import (
+    any_clip_option,
     backbone_option,
     chosen_refiner,
     device_option,
     features_option,
+    force_option,
     frames_option,
     height_option,
     json_option,
@@ -65,6 +67,8 @@ Example:
 @device_option
 @preset_option
 @seed_option
+@any_clip_option
+@force_option
 @json_option
 def command(
     clip: str,
@@ -85,6 +89,8 @@ def command(
     device: str,
     preset: str | None,
     seed: int | None,
+    any_clip: bool,
+    force: bool,
     as_json: bool,
 ) -> None:
     """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
@@ -95,10 +101,13 @@ def command(
     chosen = chosen_refiner(refines, refiner, refiner_weights, device)
     from vostool.backbones import find_network
     from vostool.clips import open_clip
+    from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
     from vostool.session import OpenClip
     from vostool.store import FeatureStore
 
+    for output in (out, *([] if overlay_file is None else [overlay_file])):
+        check_apart(output, [Path(clip), *files])
     rounds = [read_scribbles(file) for file in files]
     source = open_clip(clip, name=name, frames=frames)
     for scribbles in rounds:
@@ -116,8 +125,14 @@ def command(
         network_height=network_height,
     )
     for scribbles in rounds:
-        session.add_scribbles(scribbles)
+        session.add_scribbles(scribbles, any_clip=any_clip)
     with progress_bar(f"render {source.name}") as progress:
-        count = session.save(out, overlay=overlay_file, refiner=chosen, progress=progress)
-    session.adapter.write(out / "adapter.h5")
+        count = session.save(
+            out,
+            overlay=overlay_file,
+            with_adapter=True,
+            refiner=chosen,
+            force=force,
+            progress=progress,
+        )
     report({"masks": str(out), "clip": source.name, "frames": count}, as_json, str(out))

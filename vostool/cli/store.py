@@ -75,7 +75,7 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
                     continue
                 try:
                     stage = clip.stage(network, stage_name)
-                    problems = [str(file) for file, _ in stage.broken_chunks()]
+                    problems = [f"{file}: {why}" for file, why in stage.broken_files()]
                 except StoreError as problem:
                     problems = [str(problem)]
                 for what in problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from vostool.files import replacing, unwritable
 from vostool.masks import Mask
 
+RECORD = re.compile(r"\d{6,}-\d{6,}")
+"""What files of records are called, by the spans' names."""
 STILL = 0.97
 """The Jaccard index above which the classifier's mask of a frame counts as what it was."""
 
@@ -85,7 +87,7 @@ class FolderCache:
     """A :class:`SpanCache` that outlives the process: a file a span.
 
     Args:
-        folder: for the files; made if need be, and emptied if it is of something else.
+        folder: for the files; made if need be. Records of something else go, other files stay.
         of: what the records are of, in a word that differs for anything else.
 
     Raises:
@@ -95,11 +97,12 @@ class FolderCache:
     def __init__(self, folder: Path, of: str) -> None:
         self._folder = folder
         try:
-            about = folder / "of"
-            if folder.is_dir() and not (about.is_file() and about.read_text() == of):
-                shutil.rmtree(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            about.write_text(of)
+            about = folder / "of"
+            if not (about.is_file() and about.read_text() == of):
+                self.only(set())
+                with replacing(about) as tmp:
+                    tmp.write_text(of)
         except OSError as problem:
             raise unwritable(folder, problem) from problem
 
@@ -128,7 +131,7 @@ class FolderCache:
     def only(self, names: set[str]) -> None:
         """Let go of all other spans' records, and of what killed runs left."""
         for file in self._folder.glob("*.npz"):
-            if file.stem not in names:
+            if file.stem not in names and RECORD.fullmatch(file.stem):
                 file.unlink(missing_ok=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vostool.version import __version__
 from vostool.adapter import (
     Adapter,
     Provenance,
@@ -19,6 +18,7 @@ from vostool.masks import Mask
 from vostool.presets import Preset
 from vostool.scribbles import Scribbles
 from vostool.store import FeatureReader
+from vostool.version import __version__
 
 
 def fit_round(
@@ -68,6 +68,7 @@ def fit_round(
         here = new.within(frame)
         features = reader.pyramid.sample(reader.read_frame(frame), here.xy)
         statistics = statistics.plus(features, here.object_id)
+    reader.check_unchanged()
     try:
         W = solve(statistics, preset.ridge)
     except AdapterError as problem:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from vostool import backbones
 from vostool.clips import Clip
+from vostool.errors import ClipError
 from vostool.images import Frame
 from vostool.pipeline.progress import Progress, Say, quiet
 from vostool.pipeline.runtime import ahead, find_device, made_by
@@ -50,7 +52,7 @@ def extract(
         say: told why features are made again.
 
     Raises:
-        ClipError: the clip cannot be read as a whole.
+        ClipError: the clip cannot be read as a whole, or its name is taken by another clip.
         ImageError: a frame's file is not a whole image.
         WeightsError: the network's weights are missing.
         OutputError: the store cannot be written to.
@@ -63,7 +65,10 @@ def extract(
             "network_height": network_height,
         }
     )
-    metadata = ClipMetadata(str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps)
+    metadata = ClipMetadata(
+        str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
+    )
+    check_not_taken(stored, clip)
     with stored.lock(lambda: say(f"{stored.name}: another run writes it; waiting")):
         begun = time.perf_counter()
         if stage := already_made(stored, backbone, "backbone", key, say):
@@ -91,6 +96,26 @@ def extract(
             if written is not None:
                 written.result()
         return writer.finish()
+
+
+def check_not_taken(stored: StoredClip, clip: Clip) -> None:
+    """Make sure that a name in the store is not another clip's.
+
+    A clip that was edited where it lies, or of which another range is taken, is still the same.
+
+    Raises:
+        ClipError: it is; the message proposes another name.
+    """
+    for network in stored.networks():
+        stage = stored.find(network, "backbone")
+        if stage is None or stage.metadata.fingerprint == clip.fingerprint:
+            continue
+        there = Path(stage.metadata.source)
+        if there != clip.path.resolve() and there.exists():
+            raise ClipError(
+                f"{clip.path}: the name {stored.name} is taken by {there}; give another, such as "
+                f"--name {clip.path.resolve().parent.name}-{stored.name}"
+            )
 
 
 def already_made(

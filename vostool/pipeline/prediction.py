@@ -77,13 +77,16 @@ def source_clip(reader: FeatureReader) -> Clip:
     """The clip that features were made of.
 
     Raises:
-        ClipError: it is not where it was.
+        ClipError: it is not where it was, or its frames are others.
     """
     metadata = reader.metadata
     try:
-        return open_clip(
+        clip = open_clip(
             metadata.source, name=reader.clip_name, frames=(metadata.start, metadata.stop)
         )
+        if clip.fingerprint != metadata.fingerprint:
+            raise ClipError(f"{metadata.source}: has other frames than its features were made of")
+        return clip
     except (ClipError, ImageError) as problem:
         raise ClipError(
             f"{problem}; its frames are needed: run vostool extract on the clip where it lies now"

@@ -19,6 +19,7 @@ from vostool.store.layout import (
     is_name,
     partial_folder,
 )
+from vostool.store.manifest import NAME as MANIFEST
 from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader
 from vostool.store.stage import ClipMetadata, Features, Stage
 from vostool.store.writer import StageWriter, clip_lock, update_source
@@ -101,7 +102,7 @@ class StoredClip:
             BrokenStageError: it is not whole.
         """
         folder = self.folder / network / stage
-        if not (folder / "zarr.json").exists():
+        if not (folder / MANIFEST).exists():
             raise MissingStageError(self.store.root, self.name, network, stage)
         return Stage(folder, self.name)
 

@@ -4,6 +4,8 @@
     STORE/NAME.zarr/NETWORK/               one group a network that the clip was extracted with
     STORE/NAME.zarr/NETWORK/STAGE/         a finished stage: a group, its key, an array a level
     STORE/NAME.zarr/NETWORK/STAGE/s8/c.K.0.0.0   K-th chunk of 8 frames of the level s8
+    STORE/NAME.zarr/NETWORK/STAGE/manifest.json  length and checksum of each file of the stage
+    STORE/NAME.zarr/NETWORK/STAGE/source.json    where the clip's frames lie now
     STORE/.partial/NAME/NETWORK/STAGE/     a stage being made; moved into place when whole
     STORE/.locks/NAME.lock                 held by the run that writes the clip
 
@@ -24,7 +26,7 @@ from zarr.codecs import Crc32cCodec
 
 from vostool.errors import ClipNameError
 
-VERSION = 3
+VERSION = 4
 """Goes into every cache key: a store of another layout is made anew."""
 
 CHUNK_FRAMES = 8
@@ -70,9 +72,9 @@ def lock_file(store: Path, name: str) -> Path:
     return store / LOCKS / f"{check_name(name)}.lock"
 
 
-def chunk_file(array: Path, chunk: int) -> Path:
-    """The file of a level's K-th chunk."""
-    return array / f"c.{chunk}.0.0.0"
+def chunk_name(chunk: int) -> str:
+    """The name of the file of a level's K-th chunk."""
+    return f"c.{chunk}.0.0.0"
 
 
 def create_features(group: zarr.Group, level: str, shape: tuple[int, int, int]) -> zarr.Array[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.errors import BaseZarrError
+from zarr.storage import LocalStore
 
 from vostool.errors import BrokenStageError, StoreError
 from vostool.pyramid import Level, Pyramid
 from vostool.store.cache_key import CacheKey
-from vostool.store.layout import CHUNK_FRAMES, chunk_file
+from vostool.store.layout import CHUNK_FRAMES, chunk_name
+from vostool.store.manifest import NAME as MANIFEST
+from vostool.store.manifest import CheckedStore, Manifest, MismatchError
 
 Features = list[npt.NDArray[np.float16]]
 """An array (frames, h, w, C) a level, finest level first."""
+
+SOURCE = "source.json"
+"""Of a stage's files the one that may change: it tells where the clip lies."""
 
 NOT_A_STAGE = (AttributeError, KeyError, TypeError, ValueError, OSError, BaseZarrError)
 """What comes of metadata that are cut short, or that are not ours."""
@@ -34,6 +41,7 @@ class ClipMetadata:
         start, stop: the range of source frames.
         size: (H, W) of a frame.
         fps: frames a second.
+        fingerprint: of the frames' content.
     """
 
     source: str
@@ -41,6 +49,7 @@ class ClipMetadata:
     stop: int | None
     size: tuple[int, int]
     fps: float
+    fingerprint: str
 
 
 class Stage:
@@ -58,11 +67,14 @@ class Stage:
         self.folder = folder
         self.clip_name = clip_name
         try:
-            group = zarr.open_group(folder, mode="r")
+            self.manifest = Manifest.from_json((folder / MANIFEST).read_text())
+            self.manifest.check_presence(folder)
+            files = CheckedStore(LocalStore(folder, read_only=True), self.manifest)
+            group = zarr.open_group(files, mode="r")
             attributes: dict[str, Any] = dict(group.attrs)
             self.cache_key = CacheKey.from_dict(attributes["stamp"])
             self.frames = int(attributes["frames"])
-            self.metadata = _metadata(attributes["clip"])
+            self.metadata = _metadata(attributes["clip"] | read_source(folder))
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
             network_height, network_width = attributes["network_size"]
@@ -77,11 +89,10 @@ class Stage:
             )
         except NOT_A_STAGE as problem:
             raise self._broken(f"{folder}: not a whole stage ({problem})") from problem
-        # zarr reads a chunk whose file is gone as zeros, so their presence is checked here.
-        for chunk in range(self.chunks):
-            for name in names:
-                if not chunk_file(folder / name, chunk).exists():
-                    raise self._broken(f"{chunk_file(folder / name, chunk)}: missing")
+        for name in names:
+            for chunk in range(self.chunks):
+                if f"{name}/{chunk_name(chunk)}" not in self.manifest.files:
+                    raise self._broken(f"{folder}: not a whole stage (no chunk {chunk} of {name})")
 
     @property
     def network(self) -> str:
@@ -127,32 +138,36 @@ class Stage:
         for start in range(0, self.frames, step):
             yield start, self.read(start, min(start + step, self.frames))
 
-    def broken_chunks(self) -> Iterator[tuple[Path, str]]:
-        """Read every chunk, and name the files whose bytes are not those that were written."""
-        for level, array in zip(self.pyramid.levels, self._arrays, strict=True):
-            for chunk in range(self.chunks):
-                start = chunk * CHUNK_FRAMES
-                file = chunk_file(self.folder / level.name, chunk)
-                try:
-                    array[start : min(start + CHUNK_FRAMES, self.frames)]
-                except (ValueError, OSError, BaseZarrError) as problem:
-                    yield file, str(problem)
+    def broken_files(self) -> Iterator[tuple[Path, str]]:
+        """Read every file again, and name those that are not what was written, and why."""
+        for path in self.manifest.files:
+            try:
+                self.manifest.check(path, (self.folder / path).read_bytes(), self.folder)
+            except MismatchError:
+                yield self.folder / path, "damaged"
+            except OSError as problem:
+                yield self.folder / path, f"cannot be read ({problem.strerror})"
 
     def check_unchanged(self) -> None:
         """Make sure that what was read came from one stage, not from two.
 
         Raises:
-            StoreError: another run has put a new stage into this one's place meanwhile.
+            StoreError: the stage was removed, or another run has put a new one into its place.
         """
-        if Stage(self.folder, self.clip_name).cache_key != self.cache_key:
-            raise StoreError(f"{self.folder}: was made anew while it was read; run this again")
+        try:
+            same = Stage(self.folder, self.clip_name).cache_key == self.cache_key
+        except StoreError:
+            same = False
+        if not same:
+            raise StoreError(f"{self.folder}: was changed while it was read; run this again")
 
     def _read(self, array: zarr.Array[Any], frames: slice) -> npt.NDArray[np.float16]:
         try:
             return np.asarray(array[frames], np.float16)
+        except MismatchError as problem:
+            raise self._broken(str(problem)) from problem
         except (ValueError, OSError, BaseZarrError) as problem:
-            broken = [str(file) for file, _ in self.broken_chunks()] or [str(self.folder)]
-            raise self._broken(f"{broken[0]}: damaged") from problem
+            raise self._broken(f"{self.folder}: cannot be read ({problem})") from problem
 
     def _broken(self, message: str) -> BrokenStageError:
         return BrokenStageError(message, self.clip_name, self.network, self.kind)
@@ -165,8 +180,22 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return array
 
 
+def read_source(folder: Path) -> dict[str, Any]:
+    """Where a stage's clip lies now, if it was moved since; nothing where that is not known."""
+    try:
+        stored = json.loads((folder / SOURCE).read_text())
+        return {"source": str(stored["source"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def _metadata(stored: dict[str, Any]) -> ClipMetadata:
     height, width = stored["size"]
     return ClipMetadata(
-        str(stored["source"]), stored["start"], stored["stop"], (height, width), stored["fps"]
+        str(stored["source"]),
+        stored["start"],
+        stored["stop"],
+        (height, width),
+        stored["fps"],
+        str(stored["fingerprint"]),
     )

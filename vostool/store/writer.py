@@ -1,8 +1,10 @@
 """Making a stage: aside, chunk by chunk, resumable, and moved into place when whole.
 
-A run may be killed at any moment. What it leaves is a folder aside whose ``progress.json`` (itself
-replaced in one step) tells how many chunks are whole; the next run goes on from there, and rewrites
-whatever lies beyond. Only a rename makes the stage visible.
+A run may be killed at any moment, and so may the machine. What is left is a folder aside whose
+``progress.json`` tells how many frames are whole; the next run goes on from there, and rewrites
+whatever lies beyond. Chunks are flushed to the disk before the record that tells of them, and what
+a record tells of is looked at again before it is believed: every file's length, and the last
+chunk's bytes. Only a rename makes the stage visible.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,22 +24,26 @@ import numpy.typing as npt
 import zarr
 from filelock import FileLock, Timeout
 
-from vostool.files import replacing, unwritable
+from vostool.files import flush, flush_folder, flush_tree, put, replacing, unwritable
 from vostool.pyramid import Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import (
+    CHUNK_FRAMES,
+    chunk_name,
     clip_folder,
     create_features,
     lock_file,
     partial_folder,
 )
-from vostool.store.stage import ClipMetadata, Features, Stage
+from vostool.store.manifest import NAME as MANIFEST
+from vostool.store.manifest import Entry, Manifest
+from vostool.store.stage import NOT_A_STAGE, SOURCE, ClipMetadata, Features, Stage
 
 PROGRESS = "progress.json"
+WRITTEN = "written.jsonl"
 STATE = "state.npy"
-LEFT_BEHIND = (STATE, ".partial")
-"""How the names of files end that are of no use in a finished stage; the last are zarr's. Those
-that begin with a dot are of none, either."""
+OF_THE_MAKING = (PROGRESS, WRITTEN, STATE, ".partial", ".tmp")
+"""How the names of files end that are of no use in a finished stage; ``.partial`` are zarr's."""
 
 
 @contextmanager
@@ -101,6 +107,7 @@ class StageWriter:
         self._place = clip_folder(store, name) / network / stage
         self.folder = partial_folder(store, name) / network / stage
         self._begun = time.perf_counter() if begun is None else begun
+        self._written: dict[str, Entry] = {}
         self.done, self._seconds_before = self._resume()
 
     @property
@@ -117,6 +124,7 @@ class StageWriter:
         if self.done:
             return
         try:
+            self._written = {}
             shutil.rmtree(self.folder, ignore_errors=True)
             group = zarr.open_group(self.folder, mode="w")
             for level in pyramid.levels:
@@ -143,8 +151,7 @@ class StageWriter:
         Raises:
             OutputError: the disk is full or read-only.
         """
-        frames = len(features[0])
-        stop = self.done + frames
+        stop = self.done + len(features[0])
         try:
             # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
             with zarr.config.set({"array.write_empty_chunks": True}):
@@ -155,17 +162,40 @@ class StageWriter:
                     assert isinstance(array, zarr.Array)
                     array.resize((stop, *array.shape[1:]))
                     array[self.done : stop] = level
+            self._note_chunks(names, self.done, stop)
             if state is not None:
-                with replacing(self.folder / f"{stop}.{STATE}") as tmp:
-                    np.save(tmp, state)
-            progress = {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
-            with replacing(self.folder / PROGRESS) as tmp:
-                tmp.write_text(json.dumps(progress))
+                tmp = self.folder / f"{STATE}.tmp.npy"
+                np.save(tmp, state)
+                put(tmp, self.folder / f"{stop}.{STATE}")
+            self._write(
+                PROGRESS, {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
+            )
             if state is not None:
                 (self.folder / f"{self.done}.{STATE}").unlink(missing_ok=True)
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
         self.done = stop
+
+    def _note_chunks(self, names: Sequence[str], start: int, stop: int) -> None:
+        """Flush the chunks of some frames, and note what is in each."""
+        rows = []
+        for name in names:
+            for chunk in range(start // CHUNK_FRAMES, -(-stop // CHUNK_FRAMES)):
+                path = f"{name}/{chunk_name(chunk)}"
+                entry = Entry.of((self.folder / path).read_bytes())
+                self._written[path] = entry
+                rows.append(json.dumps([path, entry.length, entry.crc32c]))
+                flush(self.folder / path)
+            flush(self.folder / name / "zarr.json")
+            flush_folder(self.folder / name)
+        with (self.folder / WRITTEN).open("a") as stream:
+            stream.write("".join(f"{row}\n" for row in rows))
+        flush(self.folder / WRITTEN)
+
+    def _write(self, name: str, content: Any) -> None:
+        tmp = self.folder / f"{name}.tmp"
+        tmp.write_text(json.dumps(content))
+        put(tmp, self.folder / name)
 
     def state(self) -> npt.NDArray[Any] | None:
         """The state that the last finished block left, if an earlier attempt left any."""
@@ -186,8 +216,12 @@ class StageWriter:
             made_by = {**key.made_by, "seconds": round(self.seconds, 3)}
             group.attrs["stamp"] = replace(key, made_by=made_by).as_dict()
             group.attrs["frames"] = self.done
-            for left in self.folder.rglob("*"):  # by this run and by those that were killed
-                if left.name.endswith(LEFT_BEHIND) or left.name.startswith("."):
+            # Another attempt goes on from the record, so it stays until the manifest is there.
+            (self.folder / f"{MANIFEST}.tmp").write_text(self._manifest().as_json())
+            flush_tree(self.folder)
+            put(self.folder / f"{MANIFEST}.tmp", self.folder / MANIFEST)
+            for left in list(self.folder.rglob("*")):  # by this run and by those that were killed
+                if left.name.endswith(OF_THE_MAKING):
                     left.unlink()
             for group_folder in (place.parent.parent, place.parent):
                 zarr.open_group(group_folder, mode="a")
@@ -195,7 +229,8 @@ class StageWriter:
             if place.exists():
                 os.replace(place, old)
             os.replace(self.folder, place)
-            (place / PROGRESS).unlink(missing_ok=True)
+            flush_folder(place.parent)
+            flush_folder(self.folder.parent)
             shutil.rmtree(old, ignore_errors=True)
             with suppress(OSError):  # another stage is in the making there
                 self.folder.parent.rmdir()
@@ -203,6 +238,14 @@ class StageWriter:
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
         return Stage(place, self.name)
+
+    def _manifest(self) -> Manifest:
+        """Of the stage as it is to be: chunks as they were written, metadata as they are."""
+        files = dict(self._written)
+        for file in self.folder.rglob("zarr.json"):
+            path = file.relative_to(self.folder).as_posix()
+            files[path] = Entry.of(file.read_bytes())
+        return Manifest(files)
 
     def _resume(self) -> tuple[int, float]:
         """The whole frames that an earlier attempt under this key has left, and its seconds."""
@@ -214,12 +257,50 @@ class StageWriter:
             return nothing
         if key != self.cache_key.digest:
             return nothing
-        if self._has_state and not (self.folder / f"{frames}.{STATE}").exists():
+        if self._has_state and not self._state_is_whole(frames):
             return nothing
-        return frames, seconds
+        self._written = self._read_written()
+        return (frames, seconds) if self._chunks_are_whole(frames) else nothing
+
+    def _state_is_whole(self, frames: int) -> bool:
+        try:
+            np.load(self.folder / f"{frames}.{STATE}", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return False
+        return True
+
+    def _read_written(self) -> dict[str, Entry]:
+        """What earlier attempts noted of chunks; a note that was cut short counts for nothing."""
+        written = {}
+        with suppress(OSError):
+            for row in (self.folder / WRITTEN).read_text(errors="replace").splitlines():
+                with suppress(ValueError, TypeError):
+                    path, length, crc32c = json.loads(row)
+                    written[str(path)] = Entry(int(length), int(crc32c))
+        return written
+
+    def _chunks_are_whole(self, frames: int) -> bool:
+        """Whether metadata and chunks are as the record tells, and the last chunks' bytes, too."""
+        try:
+            group = zarr.open_group(self.folder, mode="r")
+            names = [str(name) for name in dict(group.attrs)["levels"]]  # type: ignore[union-attr]
+            arrays = [group[name] for name in names]
+            if not all(isinstance(a, zarr.Array) and a.shape[0] >= frames for a in arrays):
+                return False
+            count = -(-frames // CHUNK_FRAMES)
+            chunks = [[f"{name}/{chunk_name(k)}" for k in range(count)] for name in names]
+            self._written = {path: self._written[path] for level in chunks for path in level}
+            manifest = Manifest(self._written)
+            manifest.check_presence(self.folder)
+            for level in chunks:
+                manifest.check(level[-1], (self.folder / level[-1]).read_bytes(), self.folder)
+        except NOT_A_STAGE:
+            return False
+        return True
 
 
 def update_source(stage: Stage, metadata: ClipMetadata) -> None:
     """Remember where an unchanged clip lies now."""
-    if stage.metadata != metadata:
-        zarr.open_group(stage.folder, mode="r+").attrs["clip"] = asdict(metadata)
+    if stage.metadata.source != metadata.source:
+        with replacing(stage.folder / SOURCE) as tmp:
+            tmp.write_text(json.dumps({"source": metadata.source}))

@@ -63,7 +63,7 @@ class ShotFeatures:
     @property
     def metadata(self) -> ClipMetadata:
         """A shot has no source."""
-        return ClipMetadata("", 0, None, self.pyramid.clip_size, 24.0)
+        return ClipMetadata("", 0, None, self.pyramid.clip_size, 24.0, "")
 
     @property
     def cache_key(self) -> CacheKey:

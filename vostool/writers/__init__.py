@@ -30,15 +30,23 @@ class Content:
         size: (H, W) of the clip.
         fps: frames a second.
         frames: the clip's frames in order, for formats that show them.
+        keeps: names of what stays where a folder is replaced.
     """
 
     size: tuple[int, int]
     fps: float
     frames: Iterator[Frame]
+    keeps: tuple[str, ...] = ()
 
 
 class MaskWriter(Protocol):
-    """Takes the masks of a clip, in order."""
+    """Takes the masks of a clip, in order.
+
+    Attributes:
+        folder: the folder that is being made, until it takes its place; a file's, for a file.
+    """
+
+    folder: Path
 
     def write(self, frame: int, mask: Mask) -> None:
         """Take the next frame's mask.

@@ -13,6 +13,7 @@ from vostool.errors import OutputError
 from vostool.files import replacing, unwritable
 from vostool.images import Frame, Mask
 from vostool.masks import overlay
+from vostool.outputs import mark_video
 from vostool.writers import Content
 
 
@@ -22,15 +23,28 @@ class OverlayWriter:
     Args:
         video: OpenCV's writer.
         frames: what lies under the masks, in order.
+        folder: where it is being made.
     """
 
-    def __init__(self, video: cv2.VideoWriter, frames: Iterator[Frame]) -> None:
-        self._video, self._frames = video, frames
+    def __init__(self, video: cv2.VideoWriter, frames: Iterator[Frame], folder: Path) -> None:
+        self._video, self._frames, self.folder = video, frames, folder
+        self.written = 0
 
     def write(self, frame: int, mask: Mask) -> None:
         """Take the next frame's mask."""
         shown = overlay(next(self._frames), mask)
         self._video.write(np.ascontiguousarray(shown[..., ::-1]))
+        self.written += 1
+
+
+def frames_of(file: Path) -> int:
+    """How many frames of a video can be decoded."""
+    video = cv2.VideoCapture(str(file))
+    count = 0
+    while video.read()[0]:
+        count += 1
+    video.release()
+    return count
 
 
 @contextmanager
@@ -54,8 +68,15 @@ def open_writer(file: Path, content: Content) -> Iterator[OverlayWriter]:
                     raise OutputError(
                         f"{file}: OpenCV cannot write a video there; give a path to an .mp4"
                     )
-                yield OverlayWriter(video, content.frames)
+                writer = OverlayWriter(video, content.frames, tmp.parent)
+                yield writer
             finally:
                 video.release()
+            if (whole := frames_of(tmp)) != writer.written:
+                raise OutputError(
+                    f"{file}: the video came out with {whole} of {writer.written} frames; is the "
+                    "disk full? free room there, or name another"
+                )
+            mark_video(tmp)
     except OSError as problem:
         raise unwritable(file, problem) from problem

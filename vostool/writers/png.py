@@ -10,9 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from vostool.files import filling, unwritable
+from vostool.files import replacing_folder, unwritable
 from vostool.images import Mask
 from vostool.masks import davis_palette
+from vostool.outputs import list_files
 from vostool.writers import Content
 
 PNG_EFFORT = 1
@@ -41,12 +42,12 @@ class PngWriter:
     """
 
     def __init__(self, folder: Path, pool: ThreadPoolExecutor) -> None:
-        self._folder, self._pool = folder, pool
+        self.folder, self._pool = folder, pool
         self._written: list[Future[None]] = []
 
     def write(self, frame: int, mask: Mask) -> None:
         """Take the next frame's mask."""
-        self._written.append(self._pool.submit(write_mask, mask_file(self._folder, frame), mask))
+        self._written.append(self._pool.submit(write_mask, mask_file(self.folder, frame), mask))
 
     def wait(self) -> None:
         """Return when all files are written; raise what writing one has raised."""
@@ -56,19 +57,21 @@ class PngWriter:
 
 @contextmanager
 def open_writer(folder: Path, content: Content) -> Iterator[PngWriter]:
-    """Open a folder to write masks to; they appear in it together, when all are whole.
+    """Open a folder to write masks to; it appears when all are whole, and holds nothing else.
 
     Args:
-        folder: made if need be.
+        folder: made, or replaced.
         content: what the masks are of.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     try:
-        with filling(folder) as tmp, ThreadPoolExecutor(os.cpu_count()) as pool:
-            writer = PngWriter(tmp, pool)
-            yield writer
-            writer.wait()
+        with replacing_folder(folder, content.keeps) as made:
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                writer = PngWriter(made, pool)
+                yield writer
+                writer.wait()
+            list_files(made)
     except OSError as problem:
         raise unwritable(folder, problem) from problem
