@@ -17,7 +17,7 @@ PACKAGE = Path(vostool.__file__).parent
 
 ROOMS = (
     {"cli", "__main__"},
-    {"training", "davis"},
+    {"training", "davis", "doctor"},
     {"__init__", "session"},
     {"pipeline"},
     {"mask_propagation"},
@@ -25,7 +25,7 @@ ROOMS = (
     {"adapter", "backbones", "weights", "writers"},
     {"store", "scribbles", "masks", "clips"},
     {"checkpoints", "images", "presets"},
-    {"files", "precision", "pyramid", "tf_checkpoint"},
+    {"files", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""

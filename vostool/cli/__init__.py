@@ -26,6 +26,7 @@ _COMMANDS = {
     "evaluate": "Run the DAVIS interactive benchmark on annotated sequences.",
     "score": "J, F and J&F of a folder of masks, by any method.",
     "store": "List, verify and remove what is stored.",
+    "doctor": "Say whether all is well on this machine, and what a bug report needs.",
 }
 
 

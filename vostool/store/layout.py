@@ -9,9 +9,10 @@
     STORE/.partial/NAME/NETWORK/STAGE/     a stage being made; moved into place when whole
     STORE/.locks/NAME.lock                 held by the run that writes the clip
 
-Chunks are 8 whole frames, (8, h, w, C) float16, with a CRC-32C each, and are not compressed:
-`tests/benchmarks/bench_store.py` has the measurement. Features that come out of a normalisation
-shrink by a tenth at most, and reading them takes two to four times as long.
+Chunks are 8 whole frames, (8, h, w, C) float16, not compressed: `tests/benchmarks/bench_store.py`
+has the measurement. Features that come out of a normalisation shrink by a tenth at most, and
+reading them takes two to four times as long. Their CRC-32C are in the manifest, and not in the
+chunks: there, the checksum of any chunk with its own checksum behind it would be the same number.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import Crc32cCodec
 
 from vostool.errors import ClipNameError
 
@@ -85,6 +85,6 @@ def create_features(group: zarr.Group, level: str, shape: tuple[int, int, int]) 
         chunks=(CHUNK_FRAMES, *shape),
         dtype=np.float16,
         filters=None,
-        compressors=[Crc32cCodec()],
+        compressors=None,
         chunk_key_encoding={"name": "default", "separator": "."},
     )

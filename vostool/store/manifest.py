@@ -34,7 +34,7 @@ class Entry:
 
     Attributes:
         length: how many bytes.
-        crc32c: their checksum (Castagnoli's polynomial), as zarr's chunks have it.
+        crc32c: their checksum (Castagnoli's polynomial).
     """
 
     length: int
