@@ -87,6 +87,25 @@ def check_folder_replaceable(folder: Path, besides: Iterable[str] = ()) -> None:
         )
 
 
+def check_names_free(folder: Path, names: Iterable[str], proof: str) -> None:
+    """Make sure that files can be written into a folder that may hold others.
+
+    Args:
+        folder: the folder, whether it is there or not.
+        names: of the files that are to be written.
+        proof: the file by which vostool knows the folder; beside it, the names are vostool's own.
+
+    Raises:
+        OutputError: a file of one of the names is there, and the proof is not.
+    """
+    if not (folder / proof).is_file():
+        for name in names:
+            if (folder / name).exists():
+                raise OutputError(
+                    f"{folder / name}: is there, and vostool did not make it; name another --out"
+                )
+
+
 def list_files(folder: Path) -> None:
     """Note in a folder which files vostool put there: all that are in it."""
     names = sorted(entry.name for entry in folder.iterdir())

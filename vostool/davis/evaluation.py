@@ -28,12 +28,15 @@ from vostool.davis.samples import Sample, read_sample, write_sample
 from vostool.davis.session import Protocol, run_sample
 from vostool.errors import DavisError
 from vostool.files import replacing, unwritable
+from vostool.outputs import check_names_free
 from vostool.pipeline.progress import Progress, Say
 from vostool.store import CacheKey
 from vostool.version import __version__
 
 SETTINGS = "settings.json"
 SAMPLES = "samples"
+RESULTS = ("warm.csv", "cold.csv", "summary.json", "curve.png", "worst.html")
+"""What :func:`vostool.davis.results.write_results` leaves in the folder."""
 DECIDING = (
     "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py", "masks.py",
     "images.py",
@@ -188,6 +191,7 @@ def code_digest() -> str:
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
     """Keep other evaluations out of the folder."""
+    check_names_free(out, RESULTS, proof=SETTINGS)
     try:
         (out / SAMPLES).mkdir(parents=True, exist_ok=True)
         lock = FileLock(out / ".lock")

@@ -11,6 +11,8 @@ from typing import Any
 from vostool.backbones import DEFAULT, find_network
 from vostool.checkpoints import SUFFIX, fingerprint
 from vostool.errors import WeightsError
+from vostool.files import replacing
+from vostool.outputs import check_names_free
 from vostool.pipeline.progress import Progress, Say
 from vostool.pipeline.runtime import find_device
 from vostool.training.data import Source, open_photos, open_videos
@@ -20,7 +22,7 @@ from vostool.training.sampler import ShotSampler
 from vostool.training.trainer import CHECKPOINT, LOG, Schedule, train
 from vostool.training.trainer import Progress as TrainingProgress
 
-CURVE = "loss.png"
+CURVE, SETTINGS = "loss.png", "settings.json"
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,9 @@ class Training:
         )
         task = RECIPES[self.recipe].load()(setting, **self.options)
         settings = {"recipe": self.recipe, **shots, **self._own_options(), **task.settings}
+        out.mkdir(parents=True, exist_ok=True)
+        with replacing(out / SETTINGS) as tmp:
+            tmp.write_text(json.dumps(settings, indent=1) + "\n")
         task.prepare(bar)
         train(task.network, task.step, self.schedule, out, settings, progress)
         written = task.write(out)
@@ -127,7 +132,10 @@ def check_folder(out: Path, resume: bool) -> None:
 
     Raises:
         WeightsError: it holds a training and this is not to go on with it, or the other way round.
+        OutputError: it holds the user's files under names that a training writes.
     """
+    weights = [f"{name}{SUFFIX}" for name in ("backbone", "rnn", "decoder", "refine")]
+    check_names_free(out, [LOG, CURVE, *weights], proof=SETTINGS)
     there = (out / CHECKPOINT).exists()
     if there and not resume:
         raise WeightsError(f"{out}: holds a training; go on with --resume, or name another --out")
