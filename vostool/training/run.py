@@ -84,8 +84,9 @@ class Training:
         task = RECIPES[self.recipe].load()(setting, **self.options)
         settings = {"recipe": self.recipe, **shots, **self._own_options(), **task.settings}
         out.mkdir(parents=True, exist_ok=True)
-        with replacing(out / SETTINGS) as tmp:
-            tmp.write_text(json.dumps(settings, indent=1) + "\n")
+        if not (out / SETTINGS).exists():
+            with replacing(out / SETTINGS) as tmp:
+                tmp.write_text(json.dumps(settings, indent=1) + "\n")
         task.prepare(bar)
         train(task.network, task.step, self.schedule, out, settings, progress)
         written = task.write(out)
