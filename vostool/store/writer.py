@@ -224,13 +224,17 @@ class StageWriter:
                 if left.name.endswith(OF_THE_MAKING):
                     left.unlink()
             for group_folder in (place.parent.parent, place.parent):
-                zarr.open_group(group_folder, mode="a")
+                _make_group(group_folder)
             shutil.rmtree(old, ignore_errors=True)
             if place.exists():
                 os.replace(place, old)
             os.replace(self.folder, place)
             flush_folder(place.parent)
             flush_folder(self.folder.parent)
+            for folder in (place.parent.parent, self.store):  # which may be as new
+                flush_folder(folder)
+            with suppress(PermissionError):
+                flush_folder(self.store.absolute().parent)
             shutil.rmtree(old, ignore_errors=True)
             with suppress(OSError):  # another stage is in the making there
                 self.folder.parent.rmdir()
@@ -297,6 +301,16 @@ class StageWriter:
         except NOT_A_STAGE:
             return False
         return True
+
+
+def _make_group(folder: Path) -> None:
+    """Make a folder a zarr group, unless it is one; one that a power cut has hit is mended."""
+    try:
+        zarr.open_group(folder, mode="r")
+    except NOT_A_STAGE:
+        (folder / "zarr.json").unlink(missing_ok=True)
+        zarr.open_group(folder, mode="a")
+        flush(folder / "zarr.json")
 
 
 def update_source(stage: Stage, metadata: ClipMetadata) -> None:
