@@ -16,6 +16,7 @@ from PIL import Image
 from vostool.adapter import Adapter
 from vostool.errors import VostoolError
 from vostool.outputs import is_our_video, listed_files
+from vostool.session import REFINEMENT_CACHE
 from vostool.store import STAGES, FeatureStore
 
 REFUSED = "refused"
@@ -34,7 +35,8 @@ def content(root: Path) -> dict[str, str]:
     for file in sorted(root.glob("*.h5")):
         found[file.name] = _adapter(file)
     for folder in sorted(root.glob("masks*")):
-        found[folder.name] = _masks(folder)
+        if {entry.name for entry in folder.iterdir()} - {REFINEMENT_CACHE}:
+            found[folder.name] = _masks(folder)
     for file in sorted(root.glob("*.mp4")):
         found[file.name] = _video(file)
     return found

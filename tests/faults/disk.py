@@ -101,7 +101,7 @@ class Disk:
             file.now.extend(bytes(max(0, start - len(file.now))))
             file.now[start:end] = operation.data
         elif kind is Kind.SIZE:
-            file = self._file(operation)
+            file, self._last = self._file(operation), None
             del file.now[operation.offset :]
             file.now.extend(bytes(operation.offset - len(file.now)))
         elif kind is Kind.RENAME:
@@ -116,6 +116,8 @@ class Disk:
             node = self._by_inode[operation.inode]
             if isinstance(node, File):
                 node.sure = bytes(node.now)
+                if self._last is not None and self._last[0] is node:
+                    self._last = None  # it is whole on the disk, and can no more be torn
             else:
                 self._sync(node)
         else:

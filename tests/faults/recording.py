@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-_HEAD = struct.Struct("<IIQqIII")
+_HEAD = struct.Struct("<IIQQqIII")
 
 
 class Kind(IntEnum):
@@ -21,6 +21,7 @@ class Operation:
     """One operation.
 
     Attributes:
+        number: its own, from 1; those that failed or changed nothing have numbers, too.
         kind: what it is.
         flags: of renameat2.
         inode: of the file or the folder.
@@ -29,6 +30,7 @@ class Operation:
         data: what was written.
     """
 
+    number: int
     kind: Kind
     flags: int
     inode: int
@@ -42,12 +44,14 @@ def read_log(file: Path) -> list[Operation]:
     """Read what the shim wrote."""
     content, at, operations = file.read_bytes(), 0, []
     while at < len(content):
-        kind, flags, inode, offset, *lengths = _HEAD.unpack_from(content, at)
+        kind, flags, number, inode, offset, *lengths = _HEAD.unpack_from(content, at)
         at += _HEAD.size
         parts = []
         for length in lengths:
             parts.append(content[at : at + length])
             at += length
         first, second = parts[0].decode(), parts[1].decode()
-        operations.append(Operation(Kind(kind), flags, inode, offset, first, second, parts[2]))
+        operations.append(
+            Operation(number, Kind(kind), flags, inode, offset, first, second, parts[2])
+        )
     return operations

@@ -28,7 +28,7 @@ enum { MAY_OPEN = 1, MAY_WRITE = 2, MAY_RENAME = 4, MAY_SYNC = 8, MAY_MKDIR = 16
 
 struct head {
     uint32_t kind, flags;
-    uint64_t inode;
+    uint64_t number, inode;
     int64_t offset;
     uint32_t first, second, length;
 } __attribute__((packed));
@@ -109,7 +109,7 @@ static uint64_t inode_of(int fd) {
 static void note(uint32_t kind, uint32_t flags, uint64_t inode, int64_t offset, const char *first,
                  const char *second, const void *data, size_t length) {
     if (log_fd < 0) return;
-    struct head head = {kind, flags, inode, offset, first ? strlen(first) : 0,
+    struct head head = {kind, flags, done, inode, offset, first ? strlen(first) : 0,
                         second ? strlen(second) : 0, length};
     struct iovec parts[4] = {{&head, sizeof head},
                              {(void *)first, head.first},

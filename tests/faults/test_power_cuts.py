@@ -14,7 +14,7 @@ from tests.faults.table import LOST, RIGHT, TABLE, TOLD, judge
 from tests.faults.zygote import Fault
 
 KIND = "power cut"
-SAMPLE = 12
+SAMPLE = 8
 """States a command in the short form."""
 
 

@@ -150,17 +150,6 @@ def main() -> None:
     import torch
     import zarr
 
-    import vostool.cli.adapt
-    import vostool.cli.extract
-    import vostool.cli.propagate
-    import vostool.cli.refine
-    import vostool.cli.store
-    import vostool.decoder.predictor
-    import vostool.mask_propagation.feature_propagator
-    import vostool.mask_propagation.propagate
-    import vostool.pipeline.extraction
-    import vostool.session
-    import vostool.strnn.context
     from tests.faults import content  # noqa: F401
 
     torch.set_num_threads(1)
