@@ -47,6 +47,8 @@ def check_card(file: Path) -> None:
     Raises:
         WeightsError: it is not.
     """
-    cards = "".join(card.read_text(encoding="utf-8") for card in file.parent.glob("*.md"))
+    cards = "".join(
+        card.read_text(encoding="utf-8", errors="replace") for card in file.parent.glob("*.md")
+    )
     if fingerprint(file) not in SHA256.findall(cards):
         raise WeightsError(f"{file}: damaged; install vostool again")
