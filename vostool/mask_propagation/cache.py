@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +19,10 @@ from vostool.masks import Mask
 
 RECORD = re.compile(r"\d{6,}-\d{6,}")
 """What files of records are called, by the spans' names."""
+NOT_A_RECORD = (
+    OSError, KeyError, ValueError, EOFError, RuntimeError, BadZipFile, struct.error, zlib.error,
+)  # fmt: skip
+"""What comes of an archive that is cut short or damaged."""
 STILL = 0.97
 """The Jaccard index above which the classifier's mask of a frame counts as what it was."""
 
@@ -99,7 +105,7 @@ class FolderCache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             about = folder / "of"
-            if not (about.is_file() and about.read_text() == of):
+            if not (about.is_file() and about.read_bytes() == of.encode()):
                 self.only(set())
                 with replacing(about) as tmp:
                     tmp.write_text(of)
@@ -111,7 +117,7 @@ class FolderCache:
         try:
             with np.load(self._folder / f"{name}.npz", allow_pickle=False) as stored:
                 content = {field.name: stored[field.name] for field in fields(Record)}
-        except (OSError, KeyError, ValueError, EOFError, BadZipFile):
+        except NOT_A_RECORD:
             return None
         return Record(**{**content, "began": str(content["began"])})
 
