@@ -9,13 +9,14 @@ chunk's bytes. Only a rename makes the stage visible.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -163,13 +164,13 @@ class StageWriter:
                     array.resize((stop, *array.shape[1:]))
                     array[self.done : stop] = level
             self._note_chunks(names, self.done, stop)
+            record = {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
             if state is not None:
                 tmp = self.folder / f"{STATE}.tmp.npy"
                 np.save(tmp, state)
+                record["state"] = astuple(Entry.of(tmp.read_bytes()))
                 put(tmp, self.folder / f"{stop}.{STATE}")
-            self._write(
-                PROGRESS, {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
-            )
+            self._write(PROGRESS, {**record, "layout": self._layout()})
             if state is not None:
                 (self.folder / f"{self.done}.{STATE}").unlink(missing_ok=True)
         except OSError as problem:
@@ -257,21 +258,34 @@ class StageWriter:
         try:
             record = json.loads((self.folder / PROGRESS).read_text())
             key, frames, seconds = record["key"], int(record["frames"]), float(record["seconds"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return nothing
-        if key != self.cache_key.digest:
-            return nothing
-        if self._has_state and not self._state_is_whole(frames):
+            if key != self.cache_key.digest or record["layout"] != self._layout():
+                return nothing
+            if self._has_state:
+                state = (self.folder / f"{frames}.{STATE}").read_bytes()
+                if Entry.of(state) != Entry(*record["state"]):
+                    return nothing
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return nothing
         self._written = self._read_written()
         return (frames, seconds) if self._chunks_are_whole(frames) else nothing
 
-    def _state_is_whole(self, frames: int) -> bool:
-        try:
-            np.load(self.folder / f"{frames}.{STATE}", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            return False
-        return True
+    def _layout(self) -> str:
+        """A hash over what the metadata tell, but for the frames so far and how they were made.
+
+        Raises:
+            OSError, ValueError, TypeError, KeyError, AttributeError: they are not whole.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for file in sorted(self.folder.rglob("zarr.json")):
+            stored = json.loads(file.read_text())
+            if "shape" in stored:
+                stored["shape"] = stored["shape"][1:]
+            else:
+                stored["attributes"].pop("frames", None)
+                stored["attributes"]["stamp"].pop("made_by")
+            row = [file.relative_to(self.folder).as_posix(), stored]
+            digest.update(json.dumps(row, sort_keys=True).encode())
+        return digest.hexdigest()
 
     def _read_written(self) -> dict[str, Entry]:
         """What earlier attempts noted of chunks; a note that was cut short counts for nothing."""
