@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,7 +22,12 @@ def replacing(file: Path, suffix: str | None = None) -> Iterator[Path]:
         file: the file to write, or to replace.
         suffix: of the path meanwhile, by which some libraries choose a format; by default the
             file's own.
+
+    Raises:
+        IsADirectoryError: a folder is there.
     """
+    if file.is_dir():  # "." among them, which has no name
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     tmp = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix if suffix is None else suffix}")
     try:
         yield tmp

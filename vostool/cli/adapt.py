@@ -54,7 +54,11 @@ Examples:
     "alone: those of several models, or refined ones.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="NEW.h5", help="The adapter file to write."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="NEW.h5",
+    help="The adapter file to write.",
 )
 @store_option
 @fitted_backbone_option

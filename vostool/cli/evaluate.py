@@ -63,7 +63,10 @@ Examples:
     "--official-metrics", is_flag=True, help="J and F by davisinteractive: the same, slower."
 )
 @click.option(
-    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder for the results."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for the results.",
 )
 @store_option
 @click.option(

@@ -90,12 +90,15 @@ def render(
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
     from vostool.adapter import Adapter
+    from vostool.pipeline.refinement import check_clip
     from vostool.session import Session
     from vostool.store import FeatureStore
 
     adapters = [Adapter.read(file) for file in adapter_files]
-    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     clip = name or adapters[0].provenance.clip
+    if refiner is not None:
+        check_clip(adapters[0], clip)
+    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     with progress_bar(f"{what} {clip}") as progress:
         frames = session.save(out, overlay=overlay_file, refiner=refiner, progress=progress)
     report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))

@@ -21,7 +21,6 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vostool.version import __version__
 from vostool.davis import compat
 from vostool.davis.method import Method, PreparedClip
 from vostool.davis.root import DavisSequence
@@ -31,6 +30,7 @@ from vostool.errors import DavisError
 from vostool.files import replacing, unwritable
 from vostool.pipeline.progress import Progress, Say
 from vostool.store import CacheKey
+from vostool.version import __version__
 
 SETTINGS = "settings.json"
 SAMPLES = "samples"

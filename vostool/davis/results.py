@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from vostool.version import __version__
 from vostool.davis.evaluation import Evaluation
 from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample
 from vostool.davis.session import Report, Summary, charge, summarize
 from vostool.files import replacing, unwritable
 from vostool.store import CacheKey
+from vostool.version import __version__
 
 DISTANCES = (0, 1, 2, 4, 8, 16)
 """Where bins of frames begin, by their distance from the nearest annotated one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vostool.version import __version__
 from vostool.adapter import (
     Adapter,
     Provenance,
@@ -19,6 +18,7 @@ from vostool.masks import Mask
 from vostool.presets import Preset
 from vostool.scribbles import Scribbles
 from vostool.store import FeatureReader
+from vostool.version import __version__
 
 
 def fit_round(

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from vostool.version import __version__
 from vostool.errors import VostoolError
+from vostool.version import __version__
 
 if TYPE_CHECKING:
     import torch
