@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-import pytest
-from PIL import Image
+from typing import TYPE_CHECKING
 
 # Where cores are shared, threads that spin while they wait make the network twenty times slower.
 # Read when torch is loaded, here and in the commands that are called.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # tests side by side: a core for each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+from tests.commands import CommandServer, Done, Vostool, call_process
+
+if TYPE_CHECKING:
+    from vostool.store import FeatureStore
+
+__all__ = ["DAVIS", "EXAMPLES", "REPOSITORY", "Done", "Vostool", "moving_square", "square_mask"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 EXAMPLES = REPOSITORY / "examples"
 DAVIS = REPOSITORY.parent / "shared" / "data" / "davis"
+
+Once = Callable[[str, Callable[[Path], None]], Path]
+"""Makes a folder that all tests of a run share, by its name and what fills it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,34 +48,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"no footage at {DAVIS}"))
 
 
-@dataclass(frozen=True)
-class Done:
-    """A finished command."""
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Makes a folder once a run, whichever of the processes that run tests comes first."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
 
-    status: int
-    out: str
-    err: str
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, making = shared / "once" / name, shared / "once" / f"{name}.making"
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                making.mkdir()
+                fill(making)
+                making.rename(folder)
+        return folder
 
-    @property
-    def errors(self) -> list[str]:
-        """The lines on standard error that tell of an error."""
-        return [line for line in self.err.splitlines() if line.startswith("Error:")]
+    return make
 
 
-Vostool = Callable[..., Done]
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    """What :func:`vostool` calls."""
+    server = CommandServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def vostool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vostool:
-    """The real command line, in a process of its own, with its store in this test's folder."""
+def vostool(
+    command_server: CommandServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Vostool:
+    """The real command line, in this test's folder and with its store there."""
     monkeypatch.setenv("VOSTOOL_STORE", str(tmp_path / "store"))
+    return partial(command_server.call, tmp_path)
 
-    def call(*arguments: object, stdin: str = "") -> Done:
-        words = [sys.executable, "-m", "vostool", *map(str, arguments)]
-        done = subprocess.run(words, input=stdin, capture_output=True, text=True, cwd=tmp_path)
-        return Done(done.returncode, done.stdout, done.stderr)
 
-    return call
+@pytest.fixture
+def vostool_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vostool:
+    """The same, each call a Python of its own: slower by its imports."""
+    monkeypatch.setenv("VOSTOOL_STORE", str(tmp_path / "store"))
+    return partial(call_process, tmp_path)
 
 
 def moving_square(folder: Path, frames: int = 12, size: tuple[int, int] = (96, 128)) -> Path:
@@ -74,8 +104,8 @@ def moving_square(folder: Path, frames: int = 12, size: tuple[int, int] = (96, 1
     return folder
 
 
-def square_mask(t: int, size: tuple[int, int] = (96, 128)) -> np.ndarray:
-    """(H, W) bool: where the square is in frame t."""
+def square_mask(t: int, size: tuple[int, int] = (96, 128)) -> npt.NDArray[np.bool_]:
+    """(H, W): where the square is in frame t."""
     mask = np.zeros(size, bool)
     mask[24:72, 8 + 4 * t : 56 + 4 * t] = True
     return mask
@@ -90,8 +120,6 @@ def square_clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def square_scribbles(tmp_path: Path) -> Path:
     """A cross on the square of frame 2, and a background stroke."""
-    import json
-
     strokes = [
         {"path": [[0.2, 0.5], [0.45, 0.5]], "object_id": 1},
         {"path": [[0.3, 0.3], [0.3, 0.7]], "object_id": 1},
@@ -100,6 +128,43 @@ def square_scribbles(tmp_path: Path) -> Path:
     file = tmp_path / "square.json"
     file.write_text(json.dumps({"sequence": "square", "scribbles": [[], [], strokes]}))
     return file
+
+
+def extract_square(folder: Path) -> None:
+    """The square's features and context, in ``folder/store``."""
+    from vostool.clips import open_clip
+    from vostool.pipeline.context import propagate
+    from vostool.pipeline.extraction import extract
+    from vostool.store import FeatureStore
+
+    stored = FeatureStore(folder / "store").clip("square")
+    extract(open_clip(moving_square(folder / "square")), stored, device="cpu")
+    propagate(stored, device="cpu")
+
+
+@pytest.fixture
+def square_store(once: Once, square_clip: Path, tmp_path: Path) -> FeatureStore:
+    """This test's store, with the features and the context of its square clip."""
+    from vostool.backbones import DEFAULT
+    from vostool.store import FeatureStore, update_source
+
+    shutil.copytree(once("square", extract_square) / "store", tmp_path / "store")
+    store = FeatureStore(tmp_path / "store")
+    for stage_name in ("backbone", "context"):
+        stage = store.clip("square").stage(DEFAULT, stage_name)
+        update_source(stage, replace(stage.metadata, source=str(square_clip.resolve())))
+    return store
+
+
+@pytest.fixture
+def square_adapter(square_store: FeatureStore, square_scribbles: Path, tmp_path: Path) -> Path:
+    """``a.h5``: the default preset's adapter of the square, after a round of its scribbles."""
+    from vostool.session import OpenClip
+
+    session = OpenClip(square_store.clip("square")).session()
+    session.add_scribbles(square_scribbles)
+    session.adapter.write(tmp_path / "a.h5")
+    return tmp_path / "a.h5"
 
 
 @pytest.fixture(scope="session")

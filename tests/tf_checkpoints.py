@@ -15,7 +15,7 @@ def write_bundle(
     prefix: Path, tensors: dict[str, npt.NDArray[np.generic]], shards: int = 1
 ) -> Path:
     """Write ``PREFIX.index`` and ``PREFIX.data-…``; returns the index."""
-    data = [b""] * shards
+    data = [bytearray() for _ in range(shards)]
     entries = {b"": _field(1, shards)}
     for number, (name, array) in enumerate(sorted(tensors.items())):
         shard, content = number % shards, array.tobytes()
@@ -29,8 +29,8 @@ def write_bundle(
             + b"\x35\x00\x00\x00\x00"  # the checksum, a fixed 32-bit field
         )
         data[shard] += content
-    for shard, content in enumerate(data):
-        Path(f"{prefix}.data-{shard:05d}-of-{shards:05d}").write_bytes(content)
+    for shard, written in enumerate(data):
+        Path(f"{prefix}.data-{shard:05d}-of-{shards:05d}").write_bytes(written)
     index = Path(f"{prefix}.index")
     index.write_bytes(_table(entries))
     return index

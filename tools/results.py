@@ -2,7 +2,8 @@
 
     python tools/results.py default=OUT paper=OTHER --curve curve.png
 
-OUT and OTHER are folders that ``vostool evaluate --out`` has filled. It prints the tables of docs/results.md.
+OUT and OTHER are folders that ``vostool evaluate --out`` has filled. It prints the tables of
+docs/results.md.
 """
 
 from __future__ import annotations

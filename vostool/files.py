@@ -154,7 +154,12 @@ def replacing(file: Path, suffix: str | None = None) -> Iterator[Path]:
         file: the file to write, or to replace.
         suffix: of the path meanwhile, by which some libraries choose a format; by default the
             file's own.
+
+    Raises:
+        IsADirectoryError: a folder is there.
     """
+    if file.is_dir():  # "." among them, which has no name
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     name = f"{file.stem}{file.suffix if suffix is None else suffix}"
     if is_device(file):
         with tempfile.TemporaryDirectory(prefix=WORKSPACE) as folder:

@@ -24,9 +24,8 @@ from vostool.adapter import (
     Provenance,
     Samples,
     SufficientStatistics,
-    write_adapter,
 )
-from vostool.errors import AdapterError
+from vostool.errors import AdapterError, OutputError
 from vostool.presets import PRESETS
 
 
@@ -152,8 +151,8 @@ def test_a_write_that_fails_leaves_the_file_that_was_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(AdapterError, match="No space left"):
-        write_adapter(file, replace(some_adapter(), W=np.zeros((4, 3))))
+    with pytest.raises(OutputError, match="No space left"):
+        replace(some_adapter(), W=np.zeros((4, 3))).write(file)
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
 
@@ -163,7 +162,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
     before = file.read_bytes()
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tests.adapter.test_broken_files import some_adapter, write_adapter\n"
+        "from tests.adapter.test_broken_files import some_adapter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "some_adapter(256).write(Path(sys.argv[1]))"
@@ -172,7 +171,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
         [sys.executable, "-c", program, str(file)], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("vostool.errors.AdapterError: "), done.stderr
+    assert done.stderr.splitlines()[-1].startswith("vostool.errors.OutputError: "), done.stderr
     assert "cannot be written" in done.stderr
     assert file.read_bytes() == before
     assert list(file.parent.iterdir()) == [file]
@@ -180,6 +179,6 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
 
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.h5").mkdir()
-    with pytest.raises(AdapterError, match=r"a\.h5: cannot be written"):
+    with pytest.raises(OutputError, match=r"a\.h5: cannot be written"):
         some_adapter().write(tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.h5"]

@@ -14,7 +14,7 @@ from vostool.adapter import (
     Samples,
     SufficientStatistics,
 )
-from vostool.errors import AdapterError
+from vostool.errors import AdapterError, OutputError
 from vostool.presets import PRESETS
 
 
@@ -67,6 +67,6 @@ def test_a_truncated_file_is_none(adapter: Adapter, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there(adapter: Adapter, tmp_path: Path) -> None:
-    with pytest.raises(AdapterError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         adapter.write(tmp_path / "no" / "a.h5")
     assert not (tmp_path / "no").exists()

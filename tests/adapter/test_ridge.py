@@ -23,7 +23,8 @@ def least_squares(x: np.ndarray, labels: np.ndarray, ridge: float) -> np.ndarray
     y = (labels[:, None] == classes).astype(float)
     a = np.concatenate([x, ridge**0.5 * np.eye(x.shape[1])])
     b = np.concatenate([y, np.zeros((x.shape[1], len(classes)))])
-    return np.linalg.lstsq(a, b, rcond=None)[0]
+    solution: np.ndarray = np.linalg.lstsq(a, b, rcond=None)[0]
+    return solution
 
 
 @given(st.integers(0, 99), st.integers(0, 40), st.integers(1, 12), st.integers(1, 4))

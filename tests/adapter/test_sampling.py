@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -116,7 +117,7 @@ def test_any_stroke_map_gives_its_strokes_and_background_off_them(
     assert len(np.unique(samples.xy, axis=0)) == len(samples)
 
 
-def mask_with_stroke_below_its_outline(depth: int) -> tuple[StrokeMap, np.ndarray]:
+def mask_with_stroke_inside_its_boundary(depth: int) -> tuple[StrokeMap, npt.NDArray[np.uint8]]:
     """A mask of rows 0..19, and a background stroke that many pixels above its lower end."""
     mask = np.zeros((40, 60), np.uint8)
     mask[:20] = 1
@@ -125,20 +126,20 @@ def mask_with_stroke_below_its_outline(depth: int) -> tuple[StrokeMap, np.ndarra
     return marks, mask
 
 
-def test_corrections_along_the_outline_are_no_samples() -> None:
+def test_corrections_along_the_boundary_are_no_samples() -> None:
     preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
     for depth, taken in ((1, 0), (5, 0), (6, 20), (12, 20)):
-        marks, mask = mask_with_stroke_below_its_outline(depth)
+        marks, mask = mask_with_stroke_inside_its_boundary(depth)
         samples = sample_round({3: marks}, {3: mask}, first, preset, 0)
         assert samples.counts() == (0, taken), depth
         assert sample_round({3: marks}, {3: mask}, first, PAPER, 0).counts() == (0, 20)
 
 
-def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
+def test_the_boundary_margin_counts_in_the_networks_pixels() -> None:
     preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
-    marks, mask = mask_with_stroke_below_its_outline(10)
+    marks, mask = mask_with_stroke_inside_its_boundary(10)
     assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=1.5).counts() == (0, 20)
     assert sample_round({3: marks}, {3: mask}, first, preset, 0, scale=2.0).counts() == (0, 0)
 
@@ -146,7 +147,7 @@ def test_the_outlines_margin_counts_in_the_networks_pixels() -> None:
 def test_strokes_that_confirm_the_mask_and_new_objects_are_always_samples() -> None:
     preset = PRESETS["default"]
     first = sample_round({0: with_stroke()}, {}, Samples.empty(), preset, 0)
-    marks, mask = mask_with_stroke_below_its_outline(1)
+    marks, mask = mask_with_stroke_inside_its_boundary(1)
     marks[marks == 0] = 1
     assert sample_round({3: marks}, {3: mask}, first, preset, 0).counts()[0] == 20
     marks[marks == 1] = 2

@@ -13,15 +13,22 @@ from torch.nn import functional as F
 Tensors = dict[str, Tensor]
 
 
+def batch_norm(
+    x: Tensor, w: Tensors, prefix: str, names: tuple[str, str, str, str], eps: float
+) -> Tensor:
+    """By a file's mean, variance, gain and offset, whose names begin with a prefix."""
+    mean, variance, gain, offset = (w[f"{prefix}{name}"] for name in names)
+    return F.batch_norm(x, mean, variance, gain, offset, eps=eps)
+
+
 def resnet101(x: Tensor, w: Tensors, prefix: str = "") -> list[Tensor]:
     """After conv1 and pooling, and after each of the four layers; names as in ``layers``."""
 
     def unit(x: Tensor, name: str, stride: int = 1, padding: int = 0, dilation: int = 1) -> Tensor:
         x = F.conv2d(x, w[f"{name}.conv.weight"], None, stride, padding, dilation)
-        norm = [
-            w[f"{name}.bn.{what}"] for what in ("running_mean", "running_var", "weight", "bias")
-        ]
-        return F.batch_norm(x, *norm, eps=1e-5)
+        return batch_norm(
+            x, w, f"{name}.bn.", ("running_mean", "running_var", "weight", "bias"), 1e-5
+        )
 
     x = F.relu(unit(x, f"{prefix}layer1.conv1", 2, 3))
     x = F.max_pool2d(x, 3, 2, 1, ceil_mode=True)
@@ -43,7 +50,7 @@ def xception65_deeplab(x: Tensor, w: Tensors) -> dict[str, Tensor]:
 
     def norm(x: Tensor, scope: str, eps: float) -> Tensor:
         names = ("moving_mean", "moving_variance", "gamma", "beta")
-        return F.batch_norm(x, *(w[f"{scope}/BatchNorm/{name}"] for name in names), eps=eps)
+        return batch_norm(x, w, f"{scope}/BatchNorm/", names, eps)
 
     def conv(x: Tensor, scope: str, eps: float, stride: int = 1) -> Tensor:
         kernel = torch.from_numpy(w[f"{scope}/weights"].numpy().transpose(3, 2, 0, 1).copy())

@@ -49,11 +49,11 @@ def test_resnets_public_files_load_completely(layout: str, left_out: int, tmp_pa
     shapes = read_layout(layout)
     network = find_network(RESNET).architecture.build()
     tensors = {name: torch.zeros(shape) for name, shape in shapes.items()}
-    account = match_state_dict(network, tensors, find_network(RESNET).architecture.rename)
-    assert account.whole, str(account)
-    assert len(account.left_out) == left_out
+    report = match_state_dict(network, tensors, find_network(RESNET).architecture.rename)
+    assert report.whole, str(report)
+    assert len(report.left_out) == left_out
     counted = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
-    assert set(account.fitting) >= set(counted)
+    assert set(report.fitting) >= set(counted)
 
 
 @pytest.mark.parametrize("wrapped", ["", "module."])
@@ -94,9 +94,9 @@ def test_xceptions_checkpoint_loads_completely_in_both_formats(tmp_path: Path) -
     tensors = random_tensors(read_layout("deeplabv3plus-xception65.tensorflow"))
     index = write_bundle(tmp_path / "model.ckpt", {n: t.numpy() for n, t in tensors.items()})
     architecture = find_network(XCEPTION).architecture
-    account = match_state_dict(architecture.build(), read_tensors(index), architecture.rename)
-    assert account.whole, str(account)
-    assert account.left_out == ["global_step", "logits/semantic/biases", "logits/semantic/weights"]
+    report = match_state_dict(architecture.build(), read_tensors(index), architecture.rename)
+    assert report.whole, str(report)
+    assert report.left_out == ["global_step", "logits/semantic/biases", "logits/semantic/weights"]
     network = loaded(XCEPTION, index)
 
     # The same in torch's words, its encoder by the model library's names.

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from vostool.backbones import find_network, load_backbone
 from vostool.backbones.efficientnet_lite import ARCHITECTURE, EfficientNetLite0
+from vostool.backbones.network import efficientnet_lite0_file
 from vostool.backbones.torch_backbone import TorchBackbone
 from vostool.checkpoints import load_weights
 from vostool.errors import VostoolError, WeightsError
@@ -43,14 +44,14 @@ def network() -> EfficientNetLite0:
 
 
 @pytest.fixture(scope="module")
-def pyramid() -> Running:
+def pyramid() -> TorchBackbone:
     return TorchBackbone(ARCHITECTURE, efficientnet_lite0_file(), CPU)
 
 
 @pytest.fixture(scope="module")
 def cat() -> npt.NDArray[np.uint8]:
     """(224, 224, 3): the middle of a picture."""
-    return centre(data.chelsea())
+    return centre(picture("chelsea"))
 
 
 def centre(image: npt.NDArray[np.uint8], side: int = 224) -> npt.NDArray[np.uint8]:
@@ -58,16 +59,22 @@ def centre(image: npt.NDArray[np.uint8], side: int = 224) -> npt.NDArray[np.uint
     return np.ascontiguousarray(image[top : top + side, left : left + side])
 
 
+def picture(name: str) -> npt.NDArray[np.uint8]:
+    """One of scikit-image's."""
+    image: npt.NDArray[np.uint8] = getattr(data, name)()
+    return image
+
+
 def as_input(image: npt.NDArray[np.uint8]) -> Tensor:
     return ((torch.tensor(image).float() - 127) / 128).permute(2, 0, 1)[None]
 
 
-@pytest.mark.parametrize(("picture", "classes"), [("chelsea", CATS), ("coffee", CUPS)])
+@pytest.mark.parametrize(("name", "classes"), [("chelsea", CATS), ("coffee", CUPS)])
 @torch.inference_mode()
 def test_names_what_a_picture_shows(
-    network: EfficientNetLite0, picture: str, classes: tuple[int, ...]
+    network: EfficientNetLite0, name: str, classes: tuple[int, ...]
 ) -> None:
-    logits = network(as_input(centre(getattr(data, picture)())))
+    logits = network(as_input(centre(picture(name))))
     assert int(logits.argmax()) in classes
 
 
@@ -100,7 +107,7 @@ def test_folding_batch_norms_changes_nothing(
 def test_a_shift_by_the_coarsest_stride_shifts_every_stage_by_whole_vertices(
     network: EfficientNetLite0,
 ) -> None:
-    wide = as_input(np.ascontiguousarray(data.chelsea()[:224, :448]))
+    wide = as_input(np.ascontiguousarray(picture("chelsea")[:224, :448]))
     here, there = wide[..., :320], wide[..., 32:352]
     for stride, a, b in zip(STRIDES, network.stages(here), network.stages(there), strict=True):
         step = 32 // stride
@@ -127,7 +134,7 @@ def test_vertices_are_centred_on_multiples_of_the_stride(network: EfficientNetLi
         torch.testing.assert_close(mirrored.flip(-1), here, rtol=0, atol=1e-3)
 
 
-def test_levels_tell_the_shapes_of_the_features(pyramid: Running) -> None:
+def test_levels_tell_the_shapes_of_the_features(pyramid: TorchBackbone) -> None:
     frames = np.zeros((2, 65, 97, 3), np.uint8)
     levels, features = pyramid.levels(65, 97), pyramid.features(frames)
     assert [f.shape for f in features] == [(2, *level.shape) for level in levels]
@@ -136,7 +143,7 @@ def test_levels_tell_the_shapes_of_the_features(pyramid: Running) -> None:
 
 
 def test_each_stage_of_a_vertex_has_unit_length(
-    pyramid: Running, cat: npt.NDArray[np.uint8]
+    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     for level, grid in zip(ARCHITECTURE.shapes, pyramid.features(cat[None]), strict=True):
         first = 0
@@ -148,7 +155,7 @@ def test_each_stage_of_a_vertex_has_unit_length(
 
 
 def test_a_frame_alone_has_the_features_it_has_in_a_batch(
-    pyramid: Running, cat: npt.NDArray[np.uint8]
+    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     alone = pyramid.features(cat[None])
     batch = pyramid.features(np.stack([cat[::-1], cat, np.zeros_like(cat)]))
@@ -158,18 +165,18 @@ def test_a_frame_alone_has_the_features_it_has_in_a_batch(
 
 
 def test_the_same_frame_has_the_same_features_twice(
-    pyramid: Running, cat: npt.NDArray[np.uint8]
+    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     for once, again in zip(pyramid.features(cat[None]), pyramid.features(cat[None]), strict=True):
         assert np.array_equal(once, again)
 
 
 def test_fast_arithmetic_is_close_to_exact(
-    network: EfficientNetLite0, pyramid: Running, cat: npt.NDArray[np.uint8]
+    network: EfficientNetLite0, pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     with torch.inference_mode():
-        exact = network.stages(as_input(cat))[4][0]
-    exact = nn.functional.normalize(exact, dim=0).permute(1, 2, 0).numpy()
+        stage = network.stages(as_input(cat))[4][0]
+    exact = nn.functional.normalize(stage, dim=0).permute(1, 2, 0).numpy()
     stored = pyramid.features(cat[None])[2][0, ..., 80:].astype(np.float32)
     assert float((exact * stored).sum(-1).min()) > 0.99  # cosine of the angle between them
 
@@ -273,11 +280,15 @@ def test_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
-    for ask in (weights_fingerprint, lambda name: load_backbone(name, CPU)):
+    asks: tuple[Callable[[str], object], ...] = (
+        find_network,
+        lambda name: load_backbone(name, CPU),
+    )
+    for ask in asks:
         with pytest.raises(VostoolError, match=r"resnet50.*efficientnet-lite0"):
             ask("resnet50")
 
 
 def test_the_registry_gives_the_default_backbone() -> None:
-    assert isinstance(load_backbone("efficientnet-lite0", CPU), Running)
+    assert isinstance(load_backbone("efficientnet-lite0", CPU), TorchBackbone)
     assert len(find_network("efficientnet-lite0").fingerprint()) == 64

@@ -16,10 +16,11 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the commands do, before numpy is 
 
 from common import best_of, clip_480p, cold, scribble, table
 
-from vostool import pipeline
-from vostool.masks import mask_file, write_mask
-from vostool.presets import PRESETS
+from vostool.pipeline.context import propagate
+from vostool.pipeline.extraction import extract
+from vostool.session import OpenClip, Session
 from vostool.store import FeatureStore
+from vostool.writers.png import mask_file, write_mask
 
 IMPORTS = "import numpy, zarr, h5py, cv2"
 
@@ -28,9 +29,9 @@ def main() -> None:
     """Print the table."""
     with clip_480p(70) as clip, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        store = FeatureStore(root / "store")
-        pipeline.extract(clip, store)
-        pipeline.propagate("bench", store)
+        stored = FeatureStore(root / "store").clip("bench")
+        extract(clip, stored)
+        propagate(stored)
         strokes = scribble().strokes[2][0]
         document = {"scribbles": [[], [], [{"path": strokes.path.tolist(), "object_id": 1}]]}
         (root / "s.json").write_text(json.dumps(document))
@@ -40,23 +41,23 @@ def main() -> None:
         )
         render = cold("render", "bench", "--adapter", root / "a.h5", "--out", root / "m", *where)
         imports = best_of(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True))
-        (root / "warm").mkdir()
 
-        def fit() -> object:
-            return pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
+        def fit() -> Session:
+            session = OpenClip(stored).session()
+            session.add_scribbles(scribble())
+            return session
 
-        adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-        stage = store.features("bench", "both")
+        session = fit()
 
         def masks() -> None:
-            for _ in pipeline.predict(adapter, stage):
+            for _ in session.masks():
                 pass
 
         def write() -> None:
-            pipeline.render(adapter, store, root / "warm")
+            session.save(root / "warm")
 
         warm_fit, warm_masks, warm_render = best_of(fit), best_of(masks), best_of(write)
-        mask = next(iter(pipeline.predict(adapter, stage)))[1]
+        mask = session.mask(0)
         png = best_of(lambda: write_mask(mask_file(root, 0), mask))
     table(
         "adapt and render, 70 frames at 480p, features stored",

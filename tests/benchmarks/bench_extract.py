@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from common import best_of, clip_480p, table
 
-from vostool import pipeline
-from vostool.backbones import efficientnet_lite0_file
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
+from vostool.backbones.network import efficientnet_lite0_file
 from vostool.backbones.torch_backbone import TorchBackbone
+from vostool.pipeline.extraction import extract
 from vostool.store import FeatureStore
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         frame = np.ascontiguousarray(frame)
         bare = best_of(lambda: [network.stages(frame) for _ in range(20)]) / 20
         begun = time.perf_counter()
-        pipeline.extract(clip, FeatureStore(Path(folder)))
+        extract(clip, FeatureStore(Path(folder)).clip("bench"))
         whole = (time.perf_counter() - begun) / 100
         bare_after = best_of(lambda: [network.stages(frame) for _ in range(20)]) / 20
     bare = (bare + bare_after) / 2

@@ -13,18 +13,19 @@ from pathlib import Path
 
 from common import clip_480p, table
 
-from vostool import pipeline
 from vostool.backbones import BACKBONES
+from vostool.pipeline.extraction import extract
 from vostool.store import FeatureStore
 
 FEW, MANY = 8, 24
 
 
-def extract(network: str, frames: int) -> tuple[float, int]:
+def extract_with(network: str, frames: int) -> tuple[float, int]:
     """The seconds that it takes, loading included, and the bytes that it leaves."""
     with clip_480p(frames) as clip, tempfile.TemporaryDirectory() as folder:
         begun = time.perf_counter()
-        stage = pipeline.extract(clip, FeatureStore(Path(folder), network), weights="random")
+        stored = FeatureStore(Path(folder)).clip("bench")
+        stage = extract(clip, stored, backbone=network, weights="random")
         return time.perf_counter() - begun, stage.bytes
 
 
@@ -32,8 +33,8 @@ def main() -> None:
     """Print the table."""
     rows: list[tuple[object, ...]] = []
     for name, network in BACKBONES.items():
-        extract(name, FEW)  # warms up
-        (few, _), (many, size) = (extract(name, frames) for frames in (FEW, MANY))
+        extract_with(name, FEW)  # warms up
+        (few, _), (many, size) = (extract_with(name, frames) for frames in (FEW, MANY))
         shapes = network.architecture.shapes
         rows.append(
             (

@@ -15,50 +15,52 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the commands do, before numpy is 
 import numpy as np
 from common import best_of, clip_480p, cold, peak_memory, scribble, table
 
-from vostool import pipeline
-from vostool.adapter import Adapter
 from vostool.clips import Clip
+from vostool.mask_propagation import Refiner
 from vostool.mask_propagation.cache import MemoryCache
-from vostool.presets import PRESETS
+from vostool.pipeline.context import propagate
+from vostool.pipeline.extraction import extract
 from vostool.scribbles import Scribbles, Stroke
+from vostool.session import OpenClip, Session
 from vostool.store import FeatureStore
 
 FRAMES = 70
 LONG = 280
 
 
-def fitted(clip: Clip, root: Path) -> tuple[FeatureStore, Adapter]:
-    """A store with the clip's features, and an adapter that is in ``a.h5``, too."""
-    store = FeatureStore(root / "store")
-    pipeline.extract(clip, store)
-    pipeline.propagate("bench", store)
-    adapter = pipeline.adapt("bench", store, [scribble()], preset=PRESETS["default"])
-    adapter.write(root / "a.h5")
-    return store, adapter
+def fitted(clip: Clip, root: Path) -> Session:
+    """A session on the clip's stored features, after a round; its adapter is in ``a.h5``, too."""
+    stored = FeatureStore(root / "store").clip("bench")
+    extract(clip, stored)
+    propagate(stored)
+    session = OpenClip(stored).session()
+    session.add_scribbles(scribble())
+    session.adapter.write(root / "a.h5")
+    return session
 
 
 def main() -> None:
     """Print the tables."""
     with clip_480p(FRAMES) as clip, tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        store, adapter = fitted(clip, root)
+        session = fitted(clip, root)
         path = np.array([[0.43, 0.5], [0.43, 0.7]])
         later = Scribbles("benchmark", {30: [Stroke(1, path)]}, {})
-        after = pipeline.adapt("bench", store, [later], preset=PRESETS["default"], earlier=adapter)
 
         def masks() -> None:
-            for _ in pipeline.predict(adapter, store.features("bench", "both")):
+            for _ in session.masks():
                 pass
 
         def refined() -> None:
-            for _ in pipeline.refined(adapter, store, pipeline.Refiner(), lambda _: MemoryCache()):
+            for _ in session.refined_masks(Refiner(), lambda _: MemoryCache()):
                 pass
 
         plain, all_new = best_of(masks), best_of(refined)
         kept = MemoryCache()
-        list(pipeline.refined(adapter, store, pipeline.Refiner(), lambda _: kept))
+        list(session.refined_masks(Refiner(), lambda _: kept))
+        session.add_scribbles(later)
         begun = time.perf_counter()
-        list(pipeline.refined(after, store, pipeline.Refiner(), lambda _: kept))
+        list(session.refined_masks(Refiner(), lambda _: kept))
         next_round = time.perf_counter() - begun
         command = ("refine", "bench", "--adapter", root / "a.h5", "--store", root / "store")
         process = cold(*command, "--out", root / "m", runs=1)

@@ -14,7 +14,7 @@ import zarr
 from common import best_of, clip_480p, table
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
-from vostool import pipeline
+from vostool.pipeline.extraction import extract
 from vostool.store import FeatureStore
 
 CODECS: dict[str, list[Any]] = {
@@ -32,7 +32,7 @@ def main() -> None:
     """Print the table."""
     rows: list[tuple[object, ...]] = []
     with clip_480p(70) as clip, tempfile.TemporaryDirectory() as folder:
-        stage = pipeline.extract(clip, FeatureStore(Path(folder) / "store"))
+        stage = extract(clip, FeatureStore(Path(folder) / "store").clip("bench"))
         levels = stage.read(0, 70)
         for codec, chunk, shard in CHOICES:
             path = Path(folder) / f"{codec}-{chunk}-{shard}"

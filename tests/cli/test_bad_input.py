@@ -102,19 +102,17 @@ STROKE = {"path": [[0.2, 0.5], [0.4, 0.5]], "object_id": 1}
         ({"scribbles": [[{**STROKE, "object_id": 0}]]}, "no object"),
     ],
 )
-def test_scribbles(
-    vostool: Vostool, square_clip: Path, tmp_path: Path, document: Any, word: str
-) -> None:
+@pytest.mark.usefixtures("square_store")
+def test_scribbles(vostool: Vostool, tmp_path: Path, document: Any, word: str) -> None:
     text = document if isinstance(document, str) else json.dumps(document)
     (tmp_path / "s.json").write_text(text)
-    assert vostool("propagate", "-", stdin=vostool("extract", square_clip).out).status == 0
     done = vostool("adapt", "square", "--scribbles", "s.json", "--out", "a.h5")
     refused(done, word)
     assert not (tmp_path / "a.h5").exists()
 
 
-def test_scribbles_that_are_not_there(vostool: Vostool, square_clip: Path) -> None:
-    vostool("extract", square_clip)
+@pytest.mark.usefixtures("square_store")
+def test_scribbles_that_are_not_there(vostool: Vostool) -> None:
     refused(vostool("adapt", "square", "--scribbles", "no.json", "--out", "a.h5"), "no.json")
 
 
@@ -136,17 +134,14 @@ def test_context_that_was_not_propagated(
         refused(done, "vostool propagate square")
 
 
-def test_adapters_of_something_else(
-    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("square_adapter")
+def test_adapters_of_something_else(vostool: Vostool, tmp_path: Path) -> None:
     large = moving_square(tmp_path / "large", 4, (128, 160))
-    vostool("extract", square_clip, large)
-    vostool("propagate", "square", "large")
-    vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
+    assert vostool("propagate", "-", stdin=vostool("extract", large).out).status == 0
     refused(vostool("render", "large", "--adapter", "a.h5", "--out", "m"), "128x96", "160x128")
     with h5py.File(tmp_path / "a.h5", "a") as h5:
         provenance = json.loads(h5.attrs["provenance"])
-        provenance["stage_key"] = "x"
+        provenance["features_key"] = "x"
         provenance["made_from"]["backbone"] = "resnet"
         h5.attrs["provenance"] = json.dumps(provenance)
     refused(vostool("render", "square", "--adapter", "a.h5", "--out", "m"), "resnet")
@@ -155,12 +150,10 @@ def test_adapters_of_something_else(
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.usefixtures("square_adapter")
 def test_an_overlay_of_a_clip_that_is_gone(
-    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
+    vostool: Vostool, square_clip: Path, tmp_path: Path
 ) -> None:
-    vostool("extract", square_clip)
-    vostool("propagate", "square")
-    vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
     square_clip.rename(tmp_path / "moved")
     done = vostool("render", "square", "--adapter", "a.h5", "--out", "m", "--overlay", "o.mp4")
     refused(done, "vostool extract")

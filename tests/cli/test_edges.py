@@ -3,46 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.conftest import Done, Vostool, moving_square
-from vostool import pipeline
-from vostool.adapter import write_adapter
-from vostool.clips import open_clip
-from vostool.presets import PRESETS
-from vostool.scribbles import read_scribbles
-from vostool.store import FeatureStore, update_source
-
-
-@pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with the square's features and context, to be copied."""
-    folder = tmp_path_factory.mktemp("features")
-    clip = open_clip(moving_square(folder / "square"))
-    pipeline.extract(clip, FeatureStore(folder / "store"), device="cpu")
-    pipeline.propagate("square", FeatureStore(folder / "store"), device="cpu")
-    return folder / "store"
+from tests.conftest import Done, Vostool
 
 
 @pytest.fixture
-def adapted(
-    vostool: Vostool, features: Path, square_clip: Path, square_scribbles: Path, tmp_path: Path
-) -> Vostool:
+def adapted(vostool: Vostool, square_adapter: Path) -> Vostool:
     """The command line, with the square extracted and ``a.h5`` fitted to its scribbles."""
-    store = FeatureStore(Path(shutil.copytree(features, tmp_path / "store")))
-    stage = store.stage("square", "backbone")
-    update_source(stage, replace(stage.metadata, source=str(square_clip)))
-    rounds = [read_scribbles(square_scribbles)]
-    write_adapter(
-        tmp_path / "a.h5", pipeline.adapt("square", store, rounds, preset=PRESETS["default"])
-    )
+    assert square_adapter.name == "a.h5"
     return vostool
 
 
@@ -152,7 +126,7 @@ def test_only_background_strokes_name_the_file(adapted: Vostool, tmp_path: Path)
     assert not (tmp_path / "b.h5").exists()
 
 
-def test_adapter_of_another_clip_goes_on_nowhere(
+def test_an_adapter_of_another_clip_goes_on_nowhere(
     adapted: Vostool, square_scribbles: Path, square_clip: Path, tmp_path: Path
 ) -> None:
     assert adapted("extract", square_clip, "--name", "low", "--height", "48").status == 0

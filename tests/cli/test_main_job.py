@@ -13,13 +13,17 @@ from tests.conftest import DAVIS, EXAMPLES, Vostool
 from vostool.backbones import DEFAULT
 from vostool.clips import open_clip
 from vostool.davis.metrics import jaccard
-from vostool.masks import mask_file, read_mask
+from vostool.images import read_mask
+from vostool.writers.png import mask_file
 
 SHOT = "187:242"
 FRAMES = 55
 
 
-def test_two_rounds_on_the_sample_clip(vostool: Vostool, bikes: Path, tmp_path: Path) -> None:
+def test_two_rounds_on_the_sample_clip(
+    vostool_process: Vostool, bikes: Path, tmp_path: Path
+) -> None:
+    vostool = vostool_process
     assert vostool("extract", bikes, "--frames", SHOT).out == "bikes\n"
     again = vostool("extract", bikes, "--frames", SHOT)
     assert (again.status, again.out, again.err) == (0, "bikes\n", "")
@@ -75,12 +79,8 @@ def test_json_lines(vostool: Vostool, square_clip: Path) -> None:
     assert rows[0]["stamp"]["made_from"]["backbone"] == "efficientnet-lite0"
 
 
-def test_verify_names_the_damaged_chunk(
-    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
-) -> None:
-    vostool("extract", square_clip)
-    vostool("propagate", "square")
-    vostool("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
+@pytest.mark.usefixtures("square_adapter")
+def test_verify_names_the_damaged_chunk(vostool: Vostool, tmp_path: Path) -> None:
     backbone, context = (f"square {DEFAULT} {stage}" for stage in ("backbone", "context"))
     assert vostool("store", "verify").out == f"{backbone} whole\n{context} whole\n"
     chunk = tmp_path / "store" / "square.zarr" / DEFAULT / "backbone" / "s16" / "c.1.0.0.0"

@@ -1,4 +1,4 @@
-"""`vostool weights`, and the whole pipeline with each network, with random weights."""
+"""The whole pipeline with each network, with random weights."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from tests.backbones.layouts import random_tensors, read_layout
 from tests.conftest import Vostool
 from tests.training.test_data import video
 from vostool.backbones import BACKBONES
-from vostool.mask_propagation import RGMP
-from vostool.masks import read_mask
+from vostool.images import read_mask
 
 RESNET, XCEPTION = "deeplabv2-resnet101", "deeplabv3plus-xception65"
 LINEAR = ("--preset", "paper", "--features", "backbone")
@@ -24,44 +21,6 @@ LINEAR = ("--preset", "paper", "--features", "backbone")
 def no_weights_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VOSTOOL_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def test_the_list_tells_what_is_there_and_where_to_get_the_rest(vostool: Vostool) -> None:
-    done = vostool("weights")
-    assert done.status == 0
-    lines = done.out.splitlines()
-    listed = [*BACKBONES, RGMP.name]
-    assert [line.split()[0] for line in lines[1:]] == listed
-    assert [("missing" in line) for line in lines[1:]] == [False, True, True, True]
-    assert BACKBONES[RESNET].source in done.err and RGMP.source in done.err
-    rows = [json.loads(line) for line in vostool("weights", "--json").out.splitlines()]
-    assert [row["network"] for row in rows] == listed
-    assert rows[1]["file"] is None and rows[0]["file"]
-
-
-def test_a_file_is_accounted_for(vostool: Vostool, tmp_path: Path) -> None:
-    tensors = random_tensors(read_layout("deeplabv2-resnet101.coco"))
-    torch.save(tensors, tmp_path / "w.pth")
-    done = vostool("weights", "--check", "w.pth", "--backbone", RESNET)
-    assert done.status == 0 and "whole" in done.out, done
-    del tensors["layer5.block3.reduce.conv.weight"]
-    torch.save({**tensors, "extra": torch.zeros(1)}, tmp_path / "w.pth")
-    done = vostool("weights", "--check", "w.pth", "--backbone", RESNET)
-    assert done.status == 1
-    assert done.out.splitlines()[:2] == [
-        "missing layer5.block3.reduce.conv.weight",
-        "unknown extra",
-    ]
-
-
-def test_the_propagation_networks_file_is_accounted_for(
-    vostool: Vostool, square_clip: Path, tmp_path: Path
-) -> None:
-    torch.save(random_tensors(read_layout("rgmp-resnet50.public")), tmp_path / "w.pth")
-    done = vostool("weights", "--check", "w.pth", "--backbone", RGMP.name)
-    assert done.status == 0 and "319 tensors fit" in done.out, done
-    done = vostool("extract", square_clip, "--backbone", RGMP.name)
-    assert done.status == 1 and "no backbone 'rgmp-resnet50'" in done.err
 
 
 def test_without_weights_nothing_is_made(
@@ -139,8 +98,8 @@ def test_two_models_are_averaged(
 
     # The next round corrects what was shown.
     done = vostool(
-        *("adapt", "square", "--from", "0.h5", "--scribbles", square_scribbles),
-        *("--shown", "both", "--out", "2.h5"),
+        *("adapt", "--from", "0.h5", "--scribbles", square_scribbles),
+        *("--previous-masks", "both", "--out", "2.h5"),
     )
     assert done.status == 0, done.err
     default = vostool(
@@ -160,7 +119,7 @@ def test_a_network_can_be_trained_and_run(
     video(root, "a")
     net = ("--backbone", RESNET, "--random-weights")
     done = vostool(
-        *("train", "--step", 2, "--fixed-backbone", "--videos", root, "--out", "two", *net),
+        *("train", "step2", "--fixed-backbone", "--videos", root, "--out", "two", *net),
         *("--size", "64x96", "--frames", 2, "--iterations", 2, "--shots", 2),
     )
     assert done.status == 0, done.err

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Vostool, moving_square, square_mask
-from vostool.adapter import Samples
-from vostool.masks import read_mask
+from vostool.adapter import Adapter, Samples
+from vostool.images import read_mask
 
 REFINE = ("refine", "square", "--adapter", "a.h5", "--out", "m")
 
@@ -32,17 +32,10 @@ def j(found: np.ndarray) -> list[float]:
     ]
 
 
-def fit(vostool: Vostool, clip: Path, scribbles: Path, *options: object) -> None:
-    assert vostool("extract", clip).status == 0
-    assert vostool("propagate", clip.name).status == 0
-    done = vostool(*("adapt", clip.name, "--scribbles", scribbles, "--out", "a.h5", *options))
-    assert done.status == 0, done.err
-
-
 @pytest.fixture
-def fitted(vostool: Vostool, square_clip: Path, square_scribbles: Path) -> Vostool:
+def fitted(vostool: Vostool, square_adapter: Path) -> Vostool:
     """The command line, with an adapter of the square in `a.h5`."""
-    fit(vostool, square_clip, square_scribbles)
+    assert square_adapter.name == "a.h5"
     return vostool
 
 
@@ -85,10 +78,12 @@ def test_the_next_round_leaves_alone_what_no_stroke_changed(
     assert any(name.startswith("000010") for name in names)
 
 
+@pytest.mark.usefixtures("square_store")
 def test_both_presets_and_both_networks(
-    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
+    vostool: Vostool, square_scribbles: Path, tmp_path: Path
 ) -> None:
-    fit(vostool, square_clip, square_scribbles, "--preset", "paper")
+    words = ("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
+    assert vostool(*words, "--preset", "paper").status == 0
     assert vostool(*REFINE).status == 0
     assert masks(tmp_path / "m").max() == 1
     done = vostool(*REFINE, "--refiner", "rgmp-resnet50", "--refiner-weights", "random")
@@ -109,9 +104,7 @@ def test_rgmp_needs_its_weights_and_the_frames(
     assert fitted(*REFINE).status == 0, "the shipped network needs no frames"
 
 
-def test_bad_input_is_told_in_a_line(
-    fitted: Vostool, square_scribbles: Path, tmp_path: Path
-) -> None:
+def test_bad_input_is_told_in_a_line(fitted: Vostool, tmp_path: Path) -> None:
     adapter = Adapter.read(tmp_path / "a.h5")
 
     replace(adapter, strokes=Samples.empty()).write(tmp_path / "none.h5")
@@ -161,11 +154,13 @@ def test_a_killed_run_goes_on_to_the_same_masks(
     vostool: Vostool, square_scribbles: Path, tmp_path: Path
 ) -> None:
     clip = moving_square(tmp_path / "square", frames=40, size=(96, 224))
-    fit(vostool, clip, square_scribbles)
+    assert vostool("propagate", "-", stdin=vostool("extract", clip).out).status == 0
+    words = ("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5")
+    assert vostool(*words).status == 0
     assert vostool("refine", "square", "--adapter", "a.h5", "--out", "whole").status == 0
 
-    words = [sys.executable, "-m", "vostool", *REFINE]
-    run = subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "vostool", *REFINE]
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     kept = tmp_path / "m" / ".refined"
     until = time.monotonic() + 60
     while not list(kept.glob("[!.]*.npz")) and time.monotonic() < until:

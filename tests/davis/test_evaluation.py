@@ -76,7 +76,9 @@ def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Pa
     assert warm[list(SCORES)].equals(cold[list(SCORES)])
 
     # Cold is warm, and what the features of the sequence took, in each first round.
-    for name, heavy in ((n, summary["sequences"][n]["heavy_seconds"]) for n in ("two", "one")):
+    for name, heavy in (
+        (n, summary["sequences"][n]["preparation_seconds"]) for n in ("two", "one")
+    ):
         assert heavy > 0.05
         more = (cold.timing - warm.timing)[cold.sequence == name]
         first = (cold.interaction == 1)[cold.sequence == name]
@@ -95,9 +97,9 @@ def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Pa
     assert set(summary["sequences"]["one"]) >= {"warm", "cold", "rounds", "frames"}
 
     assert summary["versions"]["davisinteractive"] == "1.0.4"
-    made_from = summary["stamps"]["two"]["efficientnet-lite0"]["backbone"]["made_from"]
+    made_from = summary["cache_keys"]["two"]["efficientnet-lite0"]["backbone"]["made_from"]
     assert made_from["backbone"] == "efficientnet-lite0" and made_from["weights"]
-    assert summary["settings"]["outline"] == 0.0
+    assert summary["settings"]["boundary_margin"] == 0.0
 
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     page = (out / "worst.html").read_text()
@@ -105,6 +107,11 @@ def test_results_are_for_people_and_for_scripts(evaluate: Evaluate, tmp_path: Pa
 
     lines = [line.split() for line in done.out.splitlines() if line]
     assert lines[3][0] == "all" and float(lines[3][2]) == pytest.approx(last["j_and_f"], abs=6e-4)
+
+    *rows, everything = map(json.loads, evaluate("--preset", "paper", "--json").out.splitlines())
+    assert [row.pop("sequence") for row in rows] == ["two", "one"]
+    assert rows == list(summary.pop("sequences").values())
+    assert everything == {"all": summary}
 
 
 def test_jobs_and_official_metrics_change_no_score(evaluate: Evaluate, tmp_path: Path) -> None:
@@ -168,7 +175,7 @@ def test_other_settings_need_another_folder(evaluate: Evaluate, root: Path, tmp_
     before = (tmp_path / "out" / "summary.json").read_bytes()
 
     done = evaluate("--sequences", "one", "--preset", "paper")
-    assert done.status == 1 and "outline 6.0 is now 0.0" in done.errors[0]
+    assert done.status == 1 and "boundary margin 6.0 is now 0.0" in done.errors[0]
 
     file = folders(root, "one")[2] / "002.json"
     file.unlink()
@@ -217,10 +224,10 @@ def test_cold_counts_the_context_too(tmp_path: Path, root: Path) -> None:
 
     heavy = method.prepare(sequence.clip, lambda *_: None, lambda _: None)
 
-    store = FeatureStore(method.store)
-    seconds = [store.stage("one", stage).seconds for stage in ("backbone", "context")]
+    stored = FeatureStore(method.store).clip("one")
+    seconds = [stored.stage(DEFAULT, stage).seconds for stage in ("backbone", "context")]
     assert None not in seconds and heavy.seconds == sum(s for s in seconds if s)
-    assert list(heavy.stamps["efficientnet-lite0"]) == ["backbone", "context"]
+    assert list(heavy.cache_keys[DEFAULT]) == ["backbone", "context"]
 
 
 def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) -> None:
@@ -229,7 +236,7 @@ def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) ->
     done = evaluate(*linear, *both)
     assert done.status == 0, done.err
     summary = read(tmp_path / "out")
-    assert list(summary["stamps"]["one"]) == [DEFAULT, "deeplabv3plus-xception65"]
+    assert list(summary["cache_keys"]["one"]) == [DEFAULT, "deeplabv3plus-xception65"]
     assert len(summary["rounds"]) == 2 and summary["rounds"][1]["j"] > 0.2
     done = evaluate(*linear, "--backbone", DEFAULT, "--weights", "a", "--weights", "b")
     assert done.status == 2 and "--weights once for each --backbone" in done.err
@@ -303,4 +310,4 @@ def test_two_real_sequences_two_rounds(
     assert summary["sequences"]["car-shadow"]["rounds"][0]["j"] > 0.6
     assert 0.2 < summary["cold"]["auc"] <= summary["warm"]["auc"] < 1
     for name in ("car-shadow", "motocross-jump"):
-        assert summary["sequences"][name]["heavy_seconds"] > 1
+        assert summary["sequences"][name]["preparation_seconds"] > 1

@@ -113,7 +113,9 @@ BAD = {
     "is 9x8, the frames": lambda root: Image.fromarray(np.ones((8, 9), np.uint8)).save(
         folders(root, "clip")[1] / "00002.png"
     ),
-    "not a whole mask": lambda root: (folders(root, "clip")[1] / "00002.png").write_bytes(b"PNG"),
+    "00002.png: not a whole image": lambda root: (
+        folders(root, "clip")[1] / "00002.png"
+    ).write_bytes(b"PNG"),
     "not a whole image": lambda root: (folders(root, "clip")[0] / "00000.png").write_bytes(b"PNG"),
     "not a JSON file": lambda root: (folders(root, "clip")[2] / "001.json").write_text("{"),
     "no stroke at all": edit(lambda d: d.update(scribbles=[[]] * FRAMES)),

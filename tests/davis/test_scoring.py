@@ -98,7 +98,7 @@ def test_bad_input_is_one_line(vostool: Vostool, tmp_path: Path) -> None:
     Image.fromarray(np.ones((5, 4), np.uint8)).save(masks / "00007.png")
     assert "is 4x5, its annotation is 128x96" in vostool("score", masks, truth).errors[0]
     (masks / "00007.png").write_text("text")
-    assert "not a whole mask" in vostool("score", masks, truth).errors[0]
+    assert "not a whole image" in vostool("score", masks, truth).errors[0]
     Image.fromarray(labels_at(7 % 5, (1,))).save(masks / "00007.png")
     done = vostool("score", tmp_path / "absent", truth)
     assert done.status == 1 and "absent: no such folder" in done.errors[0]

@@ -8,9 +8,12 @@ import torch
 
 from vostool.backbones import DEFAULT, find_network
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
-from vostool.decoder.predictor import FRAMES_AT_ONCE, DecoderPredictor, reads
+from vostool.checkpoints import TRAINED_ON, read_metadata
+from vostool.decoder import WEIGHTS
+from vostool.decoder.predictor import FRAMES_AT_ONCE, DecoderPredictor
 from vostool.pipeline.predictors import LinearPredictor
 from vostool.pyramid import Pyramid
+from vostool.weights import find_weights
 
 SIZE = (96, 128)
 PYRAMID = Pyramid(SIZE, SIZE, ARCHITECTURE.levels(*SIZE))
@@ -23,7 +26,8 @@ def random_features(frames: int) -> list[np.ndarray]:
 
 
 def test_the_shipped_decoder_reads_the_default_backbone() -> None:
-    assert reads() == find_network(DEFAULT).fingerprint()
+    reads = read_metadata(find_weights(WEIGHTS))[TRAINED_ON]
+    assert reads == find_network(DEFAULT).fingerprint()
 
 
 def test_sure_scores_stay_as_they_are() -> None:
@@ -41,7 +45,7 @@ def test_sure_scores_stay_as_they_are() -> None:
     assert (labels == LinearPredictor(PYRAMID, W, (0, 4, 9)).masks(features)).mean() > 0.9
 
 
-def test_frames_are_labelled_one_like_many() -> None:
+def test_masks_of_one_frame_are_those_of_many() -> None:
     features, W = random_features(3), np.random.default_rng(1).normal(size=(PYRAMID.channels, 2))
     decoding = DecoderPredictor(PYRAMID, W, (0, 1), CPU)
     together = decoding.masks(features)

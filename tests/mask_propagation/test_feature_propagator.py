@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from vostool.training.command import new_propagation
 
 from vostool.checkpoints import write_weights
 from vostool.mask_propagation import DEFAULT
@@ -16,6 +15,7 @@ from vostool.mask_propagation.feature_propagator import FeaturePropagator
 from vostool.pyramid import Level, Pyramid
 from vostool.scribbles import UNMARKED
 from vostool.store import Features
+from vostool.training.recipes.refiner import new_propagation
 from vostool.weights import find_weights
 
 SIZE = (200, 420)

@@ -41,7 +41,7 @@ def trained() -> PropagationNetwork:
 
 
 def test_untrained_it_gives_the_classifiers_answer() -> None:
-    shown = shown()
+    shown = network_input()
     logits = PropagationNetwork(CHANNELS)(shown)
     expected = shown.classifier
     for level in logits:
@@ -54,15 +54,15 @@ def test_untrained_it_gives_the_classifiers_answer() -> None:
 def test_where_there_is_no_news_it_gives_the_classifiers_answer(
     trained: PropagationNetwork,
 ) -> None:
-    shown = shown().without_news()
+    shown = network_input().without_news()
     assert not shown.marks.any()
     torch.testing.assert_close(trained(shown)[0], shown.classifier)
 
 
 @torch.inference_mode()
 def test_everything_it_is_shown_matters(trained: PropagationNetwork) -> None:
-    shown, other = shown(0), shown(1)
-    reference = trained.reference(shown(2))
+    shown, other = network_input(0), network_input(1)
+    reference = trained.reference(network_input(2))
     answer = trained(shown, reference)[0]
     for name in ("features", "mask", "marks"):
         changed = replace(shown, **{name: getattr(other, name)})
@@ -73,14 +73,14 @@ def test_everything_it_is_shown_matters(trained: PropagationNetwork) -> None:
 
 @torch.inference_mode()
 def test_an_annotated_frame_is_its_own_reference(trained: PropagationNetwork) -> None:
-    shown = shown()
+    shown = network_input()
     torch.testing.assert_close(trained(shown)[0], trained(shown, trained.reference(shown))[0])
 
 
 @torch.inference_mode()
 def test_matching_finds_the_mask_wherever_it_went(trained: PropagationNetwork) -> None:
     """The reference's frame, mirrored: its mask is found mirrored."""
-    shown = shown()
+    shown = network_input()
     mirrored = replace(
         shown,
         features=[level.flip(-1) for level in shown.features],
@@ -94,7 +94,7 @@ def test_matching_finds_the_mask_wherever_it_went(trained: PropagationNetwork) -
 
 @torch.inference_mode()
 def test_objects_do_not_hear_of_each_other(trained: PropagationNetwork) -> None:
-    one, two = shown(0), shown(1)
+    one, two = network_input(0), network_input(1)
     together = NetworkInput(
         [torch.cat(pair) for pair in zip(one.features, two.features, strict=True)],
         *(
@@ -110,15 +110,15 @@ def test_objects_do_not_hear_of_each_other(trained: PropagationNetwork) -> None:
 
 
 def test_gradients_reach_every_weight(trained: PropagationNetwork) -> None:
-    reference = trained.reference(shown(1))
+    reference = trained.reference(network_input(1))
     total: Tensor = sum(
-        (level.square().sum() for level in trained(shown(0), reference)), Tensor([0])
+        (level.square().sum() for level in trained(network_input(0), reference)), Tensor([0])
     )
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None and p.grad.any() for p in trained.parameters())
 
 
 @pytest.mark.parametrize(("height", "width"), [(120, 214), (41, 41), (57, 49)])
 @torch.inference_mode()
 def test_any_size(trained: PropagationNetwork, height: int, width: int) -> None:
-    assert trained(shown(0, height, width))[0].shape == (1, 1, height, width)
+    assert trained(network_input(0, height, width))[0].shape == (1, 1, height, width)

@@ -18,7 +18,7 @@ from vostool.adapter import Samples
 from vostool.mask_propagation.cache import FolderCache, MemoryCache, SpanCache
 from vostool.mask_propagation.plan import SPAN_FRAMES
 from vostool.mask_propagation.propagate import MaskPropagation, Observation
-from vostool.masks import Mask, best_of
+from vostool.masks import Mask, argmax_mask
 from vostool.scribbles import StrokeMap
 
 SIZE = (4, 60)
@@ -58,7 +58,7 @@ class Mover:
         return torch.logit(mask.roll(way, dims=-1), eps=1e-3)
 
     def labels(self, logits: Tensor) -> Mask:
-        return best_of(logits.numpy(), range(1, len(logits) + 1))
+        return argmax_mask(logits.numpy(), range(1, len(logits) + 1))
 
 
 def classifier(objects: int = 1) -> Tensor:
@@ -83,15 +83,15 @@ def strokes(*annotated: int) -> Samples:
 
 
 def travelled(
-    mover: Mover, marked: Samples, kept: SpanCache | None = None
+    mover: Mover, marked: Samples, cache: SpanCache | None = None
 ) -> tuple[list[Mask], int]:
-    travel = MaskPropagation(mover, marked, SIZE, FRAMES, kept or MemoryCache())
+    propagation = MaskPropagation(mover, marked, SIZE, FRAMES, cache or MemoryCache())
     told: list[tuple[int, int]] = []
-    computed = travel.run(lambda *progress: told.append(progress))
+    computed = propagation.run(lambda *progress: told.append(progress))
     assert told[-1][0] == told[-1][1] and [done for done, _ in told] == sorted(
         done for done, _ in told
     )
-    masks = list(travel.masks())
+    masks = list(propagation.masks())
     assert [frame for frame, _ in masks] == list(range(FRAMES))
     return [mask for _, mask in masks], computed
 
@@ -160,20 +160,20 @@ def test_masks_that_are_empty_or_fill_the_frame(level: float) -> None:
 
 
 def test_nothing_is_done_again_where_nothing_changed(tmp_path: Path) -> None:
-    for kept in (MemoryCache(), FolderCache(tmp_path / "kept", "this")):
-        first, _ = travelled(Mover(classifier()), strokes(4, 30), kept)
+    for cache in (MemoryCache(), FolderCache(tmp_path / "kept", "this")):
+        first, _ = travelled(Mover(classifier()), strokes(4, 30), cache)
         again = Mover(classifier())
-        second, computed = travelled(again, strokes(4, 30), kept)
+        second, computed = travelled(again, strokes(4, 30), cache)
         assert computed == 0 and not again.stepped and not again.begun
         np.testing.assert_array_equal(first, second)
 
 
 def test_a_stroke_far_away_leaves_frames_alone() -> None:
     """A third frame is marked: the second's frames on the far side are kept, its near ones not."""
-    kept = MemoryCache()
-    travelled(Mover(classifier()), strokes(4, 20), kept)
+    cache = MemoryCache()
+    travelled(Mover(classifier()), strokes(4, 20), cache)
     mover = Mover(classifier())
-    masks, computed = travelled(mover, strokes(4, 20, 36), kept)
+    masks, computed = travelled(mover, strokes(4, 20, 36), cache)
     assert mover.begun == [36]
     assert set(mover.stepped) <= set(range(21, FRAMES)), "nothing before the second frame"
     assert computed < FRAMES - 20 + 2
@@ -182,29 +182,29 @@ def test_a_stroke_far_away_leaves_frames_alone() -> None:
 
 
 def test_frames_whose_classifier_changed_are_made_again() -> None:
-    kept = MemoryCache()
-    travelled(Mover(classifier()), strokes(4, 30), kept)
+    cache = MemoryCache()
+    travelled(Mover(classifier()), strokes(4, 30), cache)
     changed = classifier()
     changed[1] = -4.0  # in the first way back
     mover = Mover(changed)
-    travelled(mover, strokes(4, 30), kept)
+    travelled(mover, strokes(4, 30), cache)
     assert set(mover.stepped) == {0, 1, 2, 3}
 
 
 def test_a_hair_of_a_difference_is_none() -> None:
-    kept = MemoryCache()
-    travelled(Mover(classifier()), strokes(4), kept)
+    cache = MemoryCache()
+    travelled(Mover(classifier()), strokes(4), cache)
     mover = Mover(classifier() * 1.01)
-    assert travelled(mover, strokes(4), kept)[1] == 0
+    assert travelled(mover, strokes(4), cache)[1] == 0
 
 
 def test_more_strokes_on_a_frame_begin_there_again() -> None:
-    kept = MemoryCache()
-    travelled(Mover(classifier()), strokes(4, 30), kept)
+    cache = MemoryCache()
+    travelled(Mover(classifier()), strokes(4, 30), cache)
     more = strokes(4, 30)
     extra = Samples(*(np.array([value]) for value in (30, 50, 0, 0, 2)))
     mover = Mover(classifier())
-    travelled(mover, Samples.concat([more, extra]), kept)
+    travelled(mover, Samples.concat([more, extra]), cache)
     assert mover.begun == [30]
     assert set(mover.stepped) <= set(range(17, FRAMES))
 
@@ -227,12 +227,12 @@ def test_a_stopped_run_goes_on_to_the_same_masks(tmp_path: Path) -> None:
 
 
 def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
-    kept = FolderCache(tmp_path / "kept", "this")
-    whole, _ = travelled(Mover(classifier()), strokes(4), kept)
+    cache = FolderCache(tmp_path / "kept", "this")
+    whole, _ = travelled(Mover(classifier()), strokes(4), cache)
     for number, file in enumerate(sorted((tmp_path / "kept").glob("*.npz"))):
         content = file.read_bytes()
         file.write_bytes((content[:50], content[:-30], b"")[number % 3])
-    masks, computed = travelled(Mover(classifier()), strokes(4), kept)
+    masks, computed = travelled(Mover(classifier()), strokes(4), cache)
     assert computed == FRAMES
     np.testing.assert_array_equal(masks, whole)
 
@@ -245,7 +245,7 @@ def test_another_clips_records_are_let_go_of(tmp_path: Path) -> None:
 
 
 def test_records_of_ways_that_are_no_more_are_let_go_of(tmp_path: Path) -> None:
-    kept = FolderCache(tmp_path / "kept", "this")
-    travelled(Mover(classifier()), strokes(4, 30), kept)
-    travelled(Mover(classifier()), strokes(4), kept)
+    cache = FolderCache(tmp_path / "kept", "this")
+    travelled(Mover(classifier()), strokes(4, 30), cache)
+    travelled(Mover(classifier()), strokes(4), cache)
     assert {file.stem[:6] for file in (tmp_path / "kept").glob("*.npz")} == {"000004"}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tests.backbones.independent import batch_norm
 from tests.backbones.layouts import random_tensors, read_layout
 from vostool.checkpoints import match_state_dict
 from vostool.errors import WeightsError
-from vostool.mask_propagation import RGMP
-from vostool.mask_propagation.rgmp import ARCHITECTURE, FramePropagator
-from vostool.mask_propagation.rgmp import RGMP as Network
+from vostool.mask_propagation import PUBLIC_NETWORKS
+from vostool.mask_propagation.rgmp import ARCHITECTURE, RGMP
 
 LAYOUT = "rgmp-resnet50.public"
 
@@ -38,9 +37,9 @@ def file(tensors: dict[str, Tensor], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_every_tensor_of_the_public_file_is_accounted_for(tensors: dict[str, Tensor]) -> None:
-    account = match_state_dict(Network(), tensors, ARCHITECTURE.rename)
-    assert account.whole and not account.left_out
-    assert len(account.fitting) == len(tensors) == 319
+    report = match_state_dict(RGMP(), tensors, ARCHITECTURE.rename)
+    assert report.whole and not report.left_out
+    assert len(report.fitting) == len(tensors) == 319
 
 
 def test_another_file_is_refused(tensors: dict[str, Tensor], tmp_path: Path) -> None:
@@ -59,7 +58,7 @@ def independent(w: dict[str, Tensor], frames: Tensor, masks: Tensor) -> list[Ten
 
     def norm(x: Tensor, name: str) -> Tensor:
         parts = ("running_mean", "running_var", "weight", "bias")
-        return F.batch_norm(x, *(w[f"module.Encoder.{name}.{part}"] for part in parts))
+        return batch_norm(x, w, f"module.Encoder.{name}.", parts, 1e-5)
 
     x = (frames - w["module.Encoder.mean"]) / w["module.Encoder.std"]
     x = F.relu(norm(conv(x, "conv1", 2, 3) + conv(masks, "conv1_p", 2, 3), "bn1"))
@@ -120,31 +119,6 @@ def test_an_independent_reading_gives_the_same(tensors: dict[str, Tensor], file:
     ]  # fmt: skip
 
 
-@torch.inference_mode()
-def test_a_frame_of_any_size_is_padded_and_cut_again(file: Path) -> None:
-    rng = np.random.default_rng(0)
-    frames = rng.integers(0, 255, (2, 50, 70, 3), dtype=np.uint8)
-    classifier = np.zeros((2, 2, 50, 70), np.float32)
-    propagator = FramePropagator(
-        (1, 4),
-        lambda start, stop: list(frames[start:stop]),
-        lambda start, stop: classifier[start:stop],
-        file,
-        torch.device("cpu"),
-        scales=(0.5, 1.0),
-    )
-    first, second = propagator.observations(0, 2)
-    marks = np.full((50, 70), -1, np.int16)
-    assert propagator.begin(first, marks) is first.classifier
-    mask = torch.zeros(2, 50, 70)
-    mask[0, 10:30, 10:30], mask[1, 30:45, 40:60] = 1.0, 1.0
-    memory = propagator.remember(first, mask, marks)
-    logits = propagator.step(second, mask, memory)
-    assert logits.shape == (2, 50, 70) and torch.isfinite(logits).all()
-    assert not torch.equal(logits[0], logits[1]), "each object has a mask of its own"
-    labels = propagator.labels(torch.stack([mask[0] - 0.5, mask[1] - 0.5]))
-    assert set(np.unique(labels)) == {0, 1, 4} and labels[15, 15] == 1 and labels[40, 50] == 4
-
-
 def test_it_is_listed_with_its_source() -> None:
-    assert RGMP.loadable is ARCHITECTURE and "seoungwugoh" in RGMP.source
+    network = PUBLIC_NETWORKS["rgmp-resnet50"]
+    assert network.loadable is ARCHITECTURE and "seoungwugoh" in network.source

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vostool.decoder.network import doubled, halved
-from vostool.mask_propagation.roi import ROI, SMALLEST
+from vostool.mask_propagation.roi import ROI, SMALLEST, roi_around
 from vostool.pyramid import Level, Pyramid
 
 STRIDES = (4, 8, 16, 32)

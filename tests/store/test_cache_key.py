@@ -1,6 +1,6 @@
-"""Protects the promise that equal stamps mean equal features, and that a difference is explained.
+"""Protects the promise that equal keys mean equal features, and that a difference is explained.
 
-A stamp that differs without need costs an hour; one that is equal without right costs the result.
+A key that differs without need costs an hour; one that is equal without right costs the result.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ values = st.none() | st.booleans() | st.integers() | st.text(max_size=40)
 origins = st.dictionaries(st.text(min_size=1, max_size=12), values, max_size=5)
 
 
-def test_equal_origins_make_equal_stamps_in_any_order() -> None:
+def test_equal_origins_make_equal_keys_in_any_order() -> None:
     one, other = CacheKey({"clip": "a", "height": 480}), CacheKey({"height": 480, "clip": "a"})
     assert one == other
-    assert one.key == other.key
+    assert one.digest == other.digest
     assert one.difference(other) == ""
 
 
-def test_what_does_not_decide_the_features_does_not_tell_stamps_apart() -> None:
+def test_what_does_not_decide_the_features_does_not_tell_keys_apart() -> None:
     one = CacheKey({"clip": "a"}, {"device": "cpu", "time": "then"})
     other = CacheKey({"clip": "a"}, {"device": "cuda", "time": "now"})
     assert one == other
-    assert one.key == other.key
+    assert one.digest == other.digest
 
 
 @pytest.mark.parametrize(
@@ -48,10 +48,10 @@ def test_a_difference_is_told_in_words(
 ) -> None:
     assert CacheKey(after).difference(CacheKey(before)) == why
     assert CacheKey(after) != CacheKey(before)
-    assert CacheKey(after).key != CacheKey(before).key
+    assert CacheKey(after).digest != CacheKey(before).digest
 
 
-def test_a_stamp_of_another_layout_equals_none_of_today() -> None:
+def test_a_key_of_another_layout_equals_none_of_today() -> None:
     stored = CacheKey({"clip": "a"}).as_dict()
     old = CacheKey.from_dict({**stored, "layout": VERSION - 1})
     assert old != CacheKey({"clip": "a"})
@@ -59,17 +59,17 @@ def test_a_stamp_of_another_layout_equals_none_of_today() -> None:
 
 
 @given(origins)
-def test_a_stamp_comes_back_from_json_as_it_was(made_from: dict[str, object]) -> None:
-    stamp = CacheKey(made_from, {"device": "cpu"})
-    back = CacheKey.from_dict(json.loads(json.dumps(stamp.as_dict())))
-    assert back == stamp
-    assert back.key == cache_key.digest
-    assert back.made_by == stamp.made_by
+def test_a_key_comes_back_from_json_as_it_was(made_from: dict[str, object]) -> None:
+    key = CacheKey(made_from, {"device": "cpu"})
+    back = CacheKey.from_dict(json.loads(json.dumps(key.as_dict())))
+    assert back == key
+    assert back.digest == key.digest
+    assert back.made_by == key.made_by
 
 
 @given(origins, origins)
-def test_keys_are_equal_exactly_where_stamps_are(
+def test_digests_are_equal_exactly_where_keys_are(
     one: dict[str, object], other: dict[str, object]
 ) -> None:
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert (CacheKey(one).key == CacheKey(other).key) == same
+    assert (CacheKey(one).digest == CacheKey(other).digest) == same

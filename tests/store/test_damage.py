@@ -13,28 +13,32 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Vostool
-from tests.store.test_store import same, some, stored
-from vostool.errors import StoreError
+from tests.store.test_store import NETWORK, same, some, stored
+from vostool.backbones import DEFAULT
+from vostool.cli.mends import one_line
+from vostool.errors import BrokenStageError
 from vostool.store import FeatureStore
 from vostool.store.layout import chunk_file
 
-MEND = "vostool store rm clip --stage backbone"
+MEND = f"vostool store rm clip --backbone {NETWORK} --stage backbone"
 
 
 @pytest.mark.parametrize("length", [0, 3, 100])
 def test_a_chunk_cut_short_is_damaged(tmp_path: Path, length: int) -> None:
     stage = stored(tmp_path, some(20))
     os.truncate(chunk_file(stage.folder / "s8", 0), length)
-    with pytest.raises(StoreError, match=rf"s8/c\.0\.0\.0\.0: damaged; .*{MEND}"):
-        FeatureStore(tmp_path).stage("clip", "backbone").read_frame(0)
+    with pytest.raises(BrokenStageError, match=r"s8/c\.0\.0\.0\.0: damaged") as caught:
+        FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone").read_frame(0)
+    assert MEND in one_line(caught.value)
 
 
 @pytest.mark.parametrize("garbage", ["", "{}", "no json", '{"zarr_format": 3}', "[]", "null"])
 @pytest.mark.parametrize("where", [".", "s8"])
 def test_broken_metadata_is_no_whole_stage(tmp_path: Path, garbage: str, where: str) -> None:
     (stored(tmp_path, some(9)).folder / where / "zarr.json").write_text(garbage)
-    with pytest.raises(StoreError, match=f"not a whole stage.*{MEND}"):
-        FeatureStore(tmp_path).stage("clip", "backbone")
+    with pytest.raises(BrokenStageError, match="not a whole stage") as caught:
+        FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
+    assert MEND in one_line(caught.value)
 
 
 @pytest.mark.parametrize("gone", ["stamp", "frames", "clip", "levels", "strides", "network_size"])
@@ -46,8 +50,8 @@ def test_a_broken_attribute_is_no_whole_stage(tmp_path: Path, gone: str, instead
     document = json.loads(file.read_text())
     document["attributes"][gone] = instead
     file.write_text(json.dumps(document))
-    with pytest.raises(StoreError, match="not a whole stage"):
-        FeatureStore(tmp_path).stage("clip", "backbone")
+    with pytest.raises(BrokenStageError, match="not a whole stage"):
+        FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
 
 
 def test_verify_tells_a_missing_chunk(vostool: Vostool, tmp_path: Path) -> None:
@@ -66,12 +70,11 @@ def test_verify_of_a_clip_that_is_not_there_is_an_error(vostool: Vostool, tmp_pa
 
 
 def test_extract_mends_a_stage_that_is_not_whole(
-    vostool: Vostool, square_clip: Path, tmp_path: Path
+    vostool: Vostool, square_clip: Path, square_store: FeatureStore
 ) -> None:
-    assert vostool("extract", square_clip).status == 0
-    stage = FeatureStore(tmp_path / "store").stage("square", "backbone")
+    stage = square_store.clip("square").stage(DEFAULT, "backbone")
     features = stage.read(0, stage.frames)
     chunk_file(stage.folder / "s16", 0).unlink()
     assert vostool("extract", square_clip).status == 0
-    mended = FeatureStore(tmp_path / "store").stage("square", "backbone")
+    mended = square_store.clip("square").stage(DEFAULT, "backbone")
     assert same(mended.read(0, mended.frames), features)

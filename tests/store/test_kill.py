@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Vostool, moving_square
-from vostool.store import FeatureStore
+from vostool.backbones import DEFAULT
+from vostool.store import Features, FeatureStore
 
 FRAMES = 90
 
@@ -44,8 +45,8 @@ def kill_when_begun(process: subprocess.Popen[str], progress: Path, chunks: int)
     return int(json.loads(progress.read_text())["frames"]) if progress.exists() else 0
 
 
-def features(root: Path, stage: str, name: str) -> list[np.ndarray]:
-    return FeatureStore(root).stage(name, stage).read(0, FRAMES)
+def features(root: Path, stage: str, name: str) -> Features:
+    return FeatureStore(root).clip(name).stage(DEFAULT, stage).read(0, FRAMES)
 
 
 def test_killed_runs_are_taken_up(vostool: Vostool, clip: Path, tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_killed_runs_are_taken_up(vostool: Vostool, clip: Path, tmp_path: Path) 
         done = []
         for chunks in (1, 3):
             done.append(kill_when_begun(start(*command, "--store", store), progress, chunks))
-            assert FeatureStore(store).find("long", stage) is None
+            assert FeatureStore(store).clip("long").find(DEFAULT, stage) is None
         assert done[0] > 0 and done[1] >= 24, "the second run went on from the first"
         assert vostool(*command, "--store", store).status == 0
         for mine, theirs in zip(
@@ -74,7 +75,7 @@ def test_two_runs_at_once(clip: Path, tmp_path: Path) -> None:
     assert [status for _, _, status in ends] == [0, 0]
     assert [out for out, _, _ in ends] == ["long\n", "long\n"]
     assert sum("another run" in err for _, err, _ in ends) == 1
-    stage = FeatureStore(tmp_path / "store").stage("long", "backbone")
+    stage = FeatureStore(tmp_path / "store").clip("long").stage(DEFAULT, "backbone")
     assert stage.frames == FRAMES and list(stage.broken_chunks()) == []
 
 
@@ -95,4 +96,4 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_there(
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 1
     assert "cannot be written" in done.stderr and "Traceback" not in done.stderr
-    assert FeatureStore(store).stage("long", "backbone").frames == 9
+    assert FeatureStore(store).clip("long").stage(DEFAULT, "backbone").frames == 9

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.store.test_store import FACTS, STAMP, pyramid, same, some
+from tests.store.test_store import KEY, METADATA, NETWORK, pyramid, same, some
 from vostool.store import CacheKey, Features, FeatureStore
 
 OLD, FRAMES = CacheKey({"clip": "old"}), 12
@@ -29,26 +29,26 @@ PYRAMID = pyramid((4, 6, 5))
 
 
 def make(root: Path, stop_at: int = FRAMES) -> Features:
-    """One run: takes up or begins the stage and finishes it, with a carried state."""
+    """One run: takes up or begins the stage and finishes it, with a state."""
     store, features = FeatureStore(root), some(FRAMES, PYRAMID)
-    with store.lock("clip"):
-        writer = store.writer("clip", "backbone", STAMP, carries=True)
-        writer.begin(PYRAMID, FACTS)
-        state = writer.carried()
+    with store.clip("clip").lock():
+        writer = store.clip("clip").writer(NETWORK, "backbone", KEY, has_state=True)
+        writer.begin(PYRAMID, METADATA)
+        state = writer.state()
         assert (state is None) == (writer.done == 0)
         for start in range(writer.done, stop_at, 8):
             assert state is None or state[0] == start, "the state of another chunk"
             stop = min(start + 8, FRAMES)
             state = np.full(3, stop)
-            writer.append([level[start:stop] for level in features], carried=state)
+            writer.append([level[start:stop] for level in features], state=state)
         if writer.done == FRAMES:
             writer.finish()
     return features
 
 
 def make_old_and_half_of_new(root: Path) -> None:
-    old = FeatureStore(root).writer("clip", "backbone", OLD)
-    old.begin(PYRAMID, FACTS)
+    old = FeatureStore(root).clip("clip").writer(NETWORK, "backbone", OLD)
+    old.begin(PYRAMID, METADATA)
     old.append(some(5, PYRAMID))
     old.finish()
     make(root, stop_at=8)
@@ -107,13 +107,13 @@ def all_steps(folder: Path, half_done: bool) -> int:
 
 
 def look_and_mend(root: Path) -> None:
-    stage = FeatureStore(root).find("clip", "backbone")
+    stage = FeatureStore(root).clip("clip").find(NETWORK, "backbone")
     if stage is not None:
         expected = some(5 if stage.cache_key == OLD else FRAMES, PYRAMID)
         assert same(stage.read(0, stage.frames), expected), "a reader sees a broken stage"
     features = make(root)
-    stage = FeatureStore(root).stage("clip", "backbone")
-    assert stage.cache_key == STAMP
+    stage = FeatureStore(root).clip("clip").stage(NETWORK, "backbone")
+    assert stage.cache_key == KEY
     assert same(stage.read(0, FRAMES), features), "the next run made other features"
     assert not list(stage.broken_chunks())
     left = [f for f in stage.folder.rglob("*") if f.is_file() and f.name[:2] not in ("c.", "za")]

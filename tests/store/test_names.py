@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vostool.errors import StoreError
-from vostool.store import FeatureStore
+from vostool.errors import ClipNameError, StoreError
+from vostool.store import CacheKey, FeatureStore, StoredClip
 from vostool.store.layout import check_name, clip_folder, lock_file, partial_folder
 
 BAD = ["../x", "..", "a/../../x", "/etc/x", "a\\b", "", " a", ".hidden", "-x", "a\0b", "x" * 201]
@@ -52,15 +52,21 @@ def test_no_name_that_passes_leaves_its_place(name: str) -> None:
 def test_the_store_refuses_them_whatever_is_asked(tmp_path: Path, name: str) -> None:
     store = FeatureStore(tmp_path / "store")
     (tmp_path / "x.zarr").mkdir()
-    for ask in (
-        lambda: store.stage(name, "backbone"),
-        lambda: store.find(name, "backbone"),
-        lambda: store.remove(name),
-        lambda: store.unfinished(name),
-        lambda: store.lock(name).__enter__(),
-    ):
-        with pytest.raises(StoreError, match="cannot name a clip"):
+    clip = StoredClip(store, name)  # as nobody should make one
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: store.clip(name),
+        lambda: clip.stage("net", "backbone"),
+        lambda: clip.features("net", "both"),
+        lambda: clip.writer("net", "backbone", CacheKey({})),
+        lambda: clip.remove(),
+        lambda: clip.networks(),
+        lambda: clip.unfinished("net"),
+        lambda: clip.lock().__enter__(),
+    )
+    for ask in asks:
+        with pytest.raises(ClipNameError, match="cannot name a clip"):
             ask()
+    assert clip.find("net", "backbone") is None
     assert (tmp_path / "x.zarr").is_dir()
     assert not (tmp_path / "store").exists()
 

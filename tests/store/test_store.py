@@ -10,13 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vostool.errors import StoreError
+from vostool.cli.mends import one_line
+from vostool.errors import (
+    BrokenStageError,
+    ClipNameError,
+    MissingStageError,
+    OutputError,
+    StoreError,
+    UnknownClipError,
+)
 from vostool.pyramid import Level, Pyramid
 from vostool.store import CacheKey, ClipMetadata, Features, FeatureStore, Stage
 from vostool.store.layout import check_name, chunk_file, clip_folder
 
-FACTS = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0)
-STAMP = CacheKey({"clip": "abc", "backbone": "net"})
+METADATA = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0)
+NETWORK = "net"
+KEY = CacheKey({"clip": "abc", "backbone": NETWORK})
 
 
 def pyramid(*shapes: tuple[int, int, int]) -> Pyramid:
@@ -32,11 +41,11 @@ def some(frames: int, geometry: Pyramid = PYRAMID) -> Features:
     return [rng.normal(size=(frames, *lv.shape)).astype(np.float16) for lv in geometry.levels]
 
 
-def stored(root: Path, features: Features, stamp: CacheKey = STAMP, name: str = "clip") -> Stage:
-    store = FeatureStore(root)
-    with store.lock(name):
-        writer = store.writer(name, "backbone", stamp)
-        writer.begin(PYRAMID, FACTS)
+def stored(root: Path, features: Features, key: CacheKey = KEY, name: str = "clip") -> Stage:
+    clip = FeatureStore(root).clip(name)
+    with clip.lock():
+        writer = clip.writer(NETWORK, "backbone", key)
+        writer.begin(PYRAMID, METADATA)
         for start in range(writer.done, len(features[0]), 8):
             writer.append([level[start : start + 8] for level in features])
         return writer.finish()
@@ -54,12 +63,12 @@ def test_what_is_written_is_read(
     geometry = pyramid((h, w, c))
     features = some(frames, geometry)
     store = FeatureStore(tmp_path_factory.mktemp("store"))
-    writer = store.writer("clip", "backbone", STAMP)
-    writer.begin(geometry, FACTS)
+    writer = store.clip("clip").writer(NETWORK, "backbone", KEY)
+    writer.begin(geometry, METADATA)
     for start in range(0, frames, 8):
         writer.append([level[start : start + 8] for level in features])
     stage = writer.finish()
-    assert stage.frames == frames and stage.pyramid == geometry and stage.metadata == FACTS
+    assert stage.frames == frames and stage.pyramid == geometry and stage.metadata == METADATA
     assert same(stage.read(0, frames), features)
     assert same(stage.read_frame(frames - 1), [level[-1] for level in features])
 
@@ -71,27 +80,29 @@ def test_chunks_of_zeros_are_there_too(tmp_path: Path) -> None:
 
 def test_an_unfinished_stage_is_no_stage(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
-    writer = store.writer("clip", "backbone", STAMP)
-    writer.begin(PYRAMID, FACTS)
+    writer = store.clip("clip").writer(NETWORK, "backbone", KEY)
+    writer.begin(PYRAMID, METADATA)
     writer.append(some(8))
-    assert store.find("clip", "backbone") is None
-    assert store.unfinished("clip") == ["backbone"]
-    with pytest.raises(StoreError, match="vostool extract"):
-        store.stage("clip", "backbone")
+    assert store.clip("clip").find(NETWORK, "backbone") is None
+    assert store.clip("clip").unfinished(NETWORK) == ["backbone"]
+    assert store.clip("clip").networks() == [NETWORK]
+    with pytest.raises(MissingStageError, match="clip: no backbone features of net in") as caught:
+        store.clip("clip").stage(NETWORK, "backbone")
+    assert "vostool extract" in one_line(caught.value)
 
 
 def test_an_unfinished_stage_is_taken_up_at_the_last_chunk(tmp_path: Path) -> None:
     features = some(20)
     store = FeatureStore(tmp_path)
-    first = store.writer("clip", "backbone", STAMP)
-    first.begin(PYRAMID, FACTS)
+    first = store.clip("clip").writer(NETWORK, "backbone", KEY)
+    first.begin(PYRAMID, METADATA)
     first.append([level[:8] for level in features])
     first.append([level[8:16] for level in features])
     torn = chunk_file(first.folder / "s8", 2)
     torn.write_bytes(b"half a chunk that was being written when the run was killed")
-    second = store.writer("clip", "backbone", STAMP)
+    second = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert second.done == 16
-    second.begin(PYRAMID, FACTS)
+    second.begin(PYRAMID, METADATA)
     second.append([level[16:] for level in features])
     assert same(second.finish().read(0, 20), features)
 
@@ -99,40 +110,42 @@ def test_an_unfinished_stage_is_taken_up_at_the_last_chunk(tmp_path: Path) -> No
 def test_a_stage_tells_what_it_took_over_all_attempts(tmp_path: Path) -> None:
     features, now = some(20), time.perf_counter()
     store = FeatureStore(tmp_path)
-    first = store.writer("clip", "backbone", STAMP, begun=now - 1000)
-    first.begin(PYRAMID, FACTS)
+    first = store.clip("clip").writer(NETWORK, "backbone", KEY, begun=now - 1000)
+    first.begin(PYRAMID, METADATA)
     first.append([level[:8] for level in features])
-    second = store.writer("clip", "backbone", STAMP, begun=now - 200)
+    second = store.clip("clip").writer(NETWORK, "backbone", KEY, begun=now - 200)
     second.append([level[8:] for level in features])
     assert 1200 < (second.finish().seconds or 0) < 1260
-    assert store.stage("clip", "backbone").cache_key == STAMP, "it decides nothing"
+    assert store.clip("clip").stage(NETWORK, "backbone").cache_key == KEY, "it decides nothing"
 
 
-def test_another_stamp_starts_afresh(tmp_path: Path) -> None:
+def test_another_key_starts_afresh(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
-    first = store.writer("clip", "backbone", STAMP)
-    first.begin(PYRAMID, FACTS)
+    first = store.clip("clip").writer(NETWORK, "backbone", KEY)
+    first.begin(PYRAMID, METADATA)
     first.append(some(8))
-    assert store.writer("clip", "backbone", CacheKey({"clip": "other"})).done == 0
+    assert store.clip("clip").writer(NETWORK, "backbone", CacheKey({"clip": "other"})).done == 0
 
 
-def test_a_carried_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
+def test_a_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path)
-    first = store.writer("clip", "context", STAMP, carries=True)
-    first.begin(PYRAMID, FACTS)
-    first.append(some(8), carried=np.full(3, 1.0))
-    first.append(some(8), carried=np.full(3, 2.0))
-    second = store.writer("clip", "context", STAMP, carries=True)
+    first = store.clip("clip").writer(NETWORK, "context", KEY, has_state=True)
+    first.begin(PYRAMID, METADATA)
+    first.append(some(8), state=np.full(3, 1.0))
+    first.append(some(8), state=np.full(3, 2.0))
+    second = store.clip("clip").writer(NETWORK, "context", KEY, has_state=True)
     assert second.done == 16
-    np.testing.assert_array_equal(second.carried(), np.full(3, 2.0))
-    (second.folder / "16.carried.npy").unlink()
-    assert store.writer("clip", "context", STAMP, carries=True).done == 0
+    state = second.state()
+    assert state is not None
+    np.testing.assert_array_equal(state, np.full(3, 2.0))
+    (second.folder / "16.state.npy").unlink()
+    assert store.clip("clip").writer(NETWORK, "context", KEY, has_state=True).done == 0
 
 
 def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
     old = stored(tmp_path, some(9))
     stored(tmp_path, some(17), CacheKey({"clip": "new"}))
-    assert FeatureStore(tmp_path).stage("clip", "backbone").frames == 17
+    assert FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone").frames == 17
     with pytest.raises(StoreError, match="made anew"):
         old.check_unchanged()
     leftovers = [
@@ -149,43 +162,61 @@ def test_a_flipped_byte_is_found_and_its_chunk_named(tmp_path: Path) -> None:
     damaged[7] ^= 1
     file.write_bytes(damaged)
     assert [broken for broken, _ in stage.broken_chunks()] == [file]
-    with pytest.raises(StoreError) as caught:
+    with pytest.raises(BrokenStageError) as caught:
         stage.read(0, 20)
-    assert str(file) in str(caught.value) and "vostool store rm" in str(caught.value)
+    assert str(file) in str(caught.value) and "vostool store rm clip" in one_line(caught.value)
     stage.read(0, 8)  # the others are still good
 
 
 def test_a_missing_chunk_is_not_read_as_zeros(tmp_path: Path) -> None:
     stage = stored(tmp_path, some(20))
     chunk_file(stage.folder / "s8", 2).unlink()
-    with pytest.raises(StoreError, match=r"c\.2\.0\.0\.0"):
-        FeatureStore(tmp_path).stage("clip", "backbone")
+    with pytest.raises(BrokenStageError, match=r"c\.2\.0\.0\.0"):
+        FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
 
 
-def test_stamps_tell_what_differs() -> None:
-    stamp = CacheKey({"clip": "a", "network_height": 480}, {"device": "cpu"})
-    assert stamp == CacheKey({"clip": "a", "network_height": 480}, {"device": "cuda"})
+def test_keys_tell_what_differs() -> None:
+    key = CacheKey({"clip": "a", "network_height": 480}, {"device": "cpu"})
+    assert key == CacheKey({"clip": "a", "network_height": 480}, {"device": "cuda"})
     other = CacheKey({"clip": "a", "network_height": 240})
-    assert stamp != other and cache_key.digest != other.key
-    assert other.difference(stamp) == "network height 480 is now 240"
-    assert CacheKey.from_dict(stamp.as_dict()) == stamp
-    assert CacheKey.from_dict({**stamp.as_dict(), "layout": 0}) != stamp
+    assert key != other and key.digest != other.digest
+    assert other.difference(key) == "network height 480 is now 240"
+    assert CacheKey.from_dict(key.as_dict()) == key
+    assert CacheKey.from_dict({**key.as_dict(), "layout": 0}) != key
 
 
 def test_removing(tmp_path: Path) -> None:
     stored(tmp_path, some(9))
     store = FeatureStore(tmp_path)
     assert store.names() == ["clip"]
-    with pytest.raises(StoreError, match="not in"):
-        store.remove("other")
-    store.remove("clip")
+    with pytest.raises(UnknownClipError, match="other: not in"):
+        store.clip("other").remove()
+    with pytest.raises(UnknownClipError, match="context of net of clip: not in"):
+        store.clip("clip").remove(NETWORK, "context")
+    store.clip("clip").remove()
     assert store.names() == []
+
+
+def test_removing_a_part_leaves_the_rest(tmp_path: Path) -> None:
+    features = some(9)
+    stored(tmp_path, features)
+    clip = FeatureStore(tmp_path).clip("clip")
+    for network, stage in (("other", "backbone"), (NETWORK, "context")):
+        writer = clip.writer(network, stage, KEY)
+        writer.begin(PYRAMID, METADATA)
+        writer.append([level[:8] for level in features])
+    assert clip.networks() == [NETWORK, "other"]
+    clip.remove("other")
+    clip.remove(NETWORK, "context")
+    assert clip.networks() == [NETWORK] and clip.unfinished(NETWORK) == []
+    assert same(clip.stage(NETWORK, "backbone").read(0, 9), features)
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "", ".x", "a/b", "..", "a\\b", "x" * 300, "a\n"])
 def test_names_that_cannot_be(name: str) -> None:
-    with pytest.raises(StoreError, match="--name"):
+    with pytest.raises(ClipNameError) as caught:
         check_name(name)
+    assert "--name" in one_line(caught.value)
 
 
 @given(st.text(max_size=20))
@@ -200,7 +231,7 @@ def test_no_name_that_passes_leaves_the_store(name: str) -> None:
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where the folder should be")
     with (
-        pytest.raises(StoreError, match="cannot be written"),
-        FeatureStore(tmp_path / "store").lock("clip"),
+        pytest.raises(OutputError, match="cannot be written"),
+        FeatureStore(tmp_path / "store").clip("clip").lock(),
     ):
         pass

@@ -1,4 +1,7 @@
-"""Eq. 4 is what the paper writes, whatever the sizes, and its gradient is its gradient."""
+"""Eq. 4 is what the paper writes, whatever the sizes, and its gradient is its gradient.
+
+The loss of masks is least for the truth.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vostool.training import loss
-from vostool.training.loss import context_loss
+from vostool.training.loss import context_loss, mask_loss
 
 
 def literal(anchors: Tensor, positives: Tensor, negatives: Tensor, alpha: float) -> Tensor:
@@ -30,8 +33,11 @@ def features(seed: int, count: int, channels: int = 5) -> Tensor:
 @settings(deadline=None)
 @given(st.integers(0, 99), *(st.integers(1, 17) for _ in "APN"), st.floats(0.01, 2))
 def test_it_is_the_literal_double_loop(seed: int, a: int, p: int, n: int, alpha: float) -> None:
-    sets = [features(seed + k, count).requires_grad_() for k, count in ((0, a), (100, p), (200, n))]
-    ours, theirs = context_loss(*sets, alpha), literal(*sets, alpha)
+    anchors, positives, negatives = sets = [
+        features(seed + k, count).requires_grad_() for k, count in ((0, a), (100, p), (200, n))
+    ]
+    ours = context_loss(anchors, positives, negatives, alpha)
+    theirs = literal(anchors, positives, negatives, alpha)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-9)
     for mine, yours in zip(
         torch.autograd.grad(ours, sets), torch.autograd.grad(theirs, sets), strict=True
@@ -40,10 +46,10 @@ def test_it_is_the_literal_double_loop(seed: int, a: int, p: int, n: int, alpha:
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    sets = [features(k, count) for k, count in ((0, 50), (1, 40), (2, 70))]
-    whole = context_loss(*sets)
+    anchors, positives, negatives = (features(k, count) for k, count in enumerate((50, 40, 70)))
+    whole = context_loss(anchors, positives, negatives)
     monkeypatch.setattr(loss, "BLOCK", 7)
-    torch.testing.assert_close(context_loss(*sets), whole)
+    torch.testing.assert_close(context_loss(anchors, positives, negatives), whole)
 
 
 def test_the_matrix_of_all_distances_never_exists() -> None:
@@ -58,7 +64,17 @@ def test_the_matrix_of_all_distances_never_exists() -> None:
 
 @pytest.mark.parametrize("empty", range(3))
 def test_an_empty_set_gives_zero_and_a_gradient_of_zero(empty: int) -> None:
-    sets = [features(k, 0 if k == empty else 3).requires_grad_() for k in range(3)]
-    value = context_loss(*sets)
-    value.backward()
+    anchors, positives, negatives = (
+        features(k, 0 if k == empty else 3).requires_grad_() for k in range(3)
+    )
+    value = context_loss(anchors, positives, negatives)
+    value.backward()  # type: ignore[no-untyped-call]
     assert value.item() == 0
+
+
+def test_the_mask_loss_is_least_for_the_truth() -> None:
+    truth = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    right, wrong = (mask_loss(sign * 9 * (2 * truth - 1), truth).item() for sign in (1, -1))
+    assert right < 0.01 and wrong > 5
+    nothing = torch.zeros_like(truth)
+    assert mask_loss(nothing - 20, nothing).item() < 1e-6

@@ -13,7 +13,8 @@ from vostool.training.strokes import corrections, strokes_in
 
 def disk(size: int, x: float, y: float, radius: float) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size]
-    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+    inside: np.ndarray = (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+    return inside
 
 
 @settings(max_examples=40, deadline=None)

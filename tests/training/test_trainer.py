@@ -28,14 +28,16 @@ class Fit:
         self.network, self.stop_at = network, stop_at
 
     def groups(self) -> list[Group]:
-        return [Group([self.network.weight]), Group([self.network.bias], share=0.5)]
+        weight, bias = self.network.parameters()
+        return [Group([weight]), Group([bias], share=0.5)]
 
     def loss(self, iteration: int) -> Tensor:
         if iteration == self.stop_at:
             raise Interrupted
         rng = np.random.default_rng(iteration)
         x = torch.from_numpy(rng.random((8, 1), np.float32))
-        return (self.network(x) - 3 * x + 1).square().mean()
+        error: Tensor = self.network(x) - 3 * x + 1
+        return error.square().mean()
 
 
 def run(out: Path, stop_at: int | None = None, **settings: Any) -> nn.Linear:

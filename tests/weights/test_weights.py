@@ -1,53 +1,16 @@
-"""Files of weights: whole or refused, half as large, and found by name."""
+"""The weights that ship with the package are found by name, and have their card."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
+from vostool.checkpoints import fingerprint
 from vostool.errors import WeightsError
-from vostool.weights import (
-    SUFFIX,
-    find_weights,
-    fingerprint,
-    load_weights,
-    read_metadata,
-    write_weights,
-)
+from vostool.weights import find_weights, shipped
 
-SHIPPED = sorted(file.stem for file in find_weights("decoder").parent.glob(f"*{SUFFIX}"))
-
-
-def test_weights_come_back_with_their_facts(tmp_path: Path) -> None:
-    network, other = nn.Linear(3, 2), nn.Linear(3, 2)
-    file = tmp_path / "a.safetensors"
-    write_weights(file, network.state_dict(), {"reads": "abc"})
-    load_weights(other, file)
-    assert torch.equal(other.weight, network.weight.half().float())
-    assert other.weight.dtype == torch.float32 and read_metadata(file) == {"reads": "abc"}
-    assert list(tmp_path.iterdir()) == [file], "nothing else is left"
-
-
-def test_another_networks_weights_are_refused(tmp_path: Path) -> None:
-    file = tmp_path / "a.safetensors"
-    write_weights(file, nn.Linear(3, 2).state_dict(), {})
-    with pytest.raises(WeightsError, match="1 misshapen tensors"):
-        load_weights(nn.Linear(4, 2), file)
-    with pytest.raises(WeightsError, match="1 unknown tensors"):
-        load_weights(nn.Linear(3, 2, bias=False), file)
-
-
-@pytest.mark.parametrize("length", [0, 7, 60])
-def test_a_file_cut_short_is_refused(tmp_path: Path, length: int) -> None:
-    file = tmp_path / "a.safetensors"
-    write_weights(file, nn.Linear(3, 2).state_dict(), {})
-    file.write_bytes(file.read_bytes()[:length])
-    for read in (lambda: read_metadata(file), lambda: load_weights(nn.Linear(3, 2), file)):
-        with pytest.raises(WeightsError, match="not a file of weights"):
-            read()
+SHIPPED = shipped()
 
 
 def test_weights_are_found_by_name_or_by_file(tmp_path: Path) -> None:
@@ -56,11 +19,6 @@ def test_weights_are_found_by_name_or_by_file(tmp_path: Path) -> None:
     assert find_weights(str(file)) == file and find_weights("decoder").name == "decoder.safetensors"
     with pytest.raises(WeightsError, match=r"nothing: no such file of weights; shipped are: .*rnn"):
         find_weights("nothing")
-
-
-def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="cannot be written"):
-        write_weights(tmp_path / "no" / "a.safetensors", nn.Linear(1, 1).state_dict(), {})
 
 
 @pytest.mark.parametrize("name", SHIPPED)

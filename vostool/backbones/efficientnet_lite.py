@@ -157,4 +157,4 @@ ARCHITECTURE = Architecture(
         LevelShape(32, (5, 6), 192 + 320),
     ),
 )
-"""Six of the network's stages: why these is in the README, under "Which features"."""
+"""Six of the network's stages: why these is in docs/how-it-works.md, under "Which features"."""

@@ -17,8 +17,6 @@ from vostool.version import __version__
 _COMMANDS = {
     "extract": "Run the backbone over clips and keep their features.",
     "propagate": "Add spatio-temporal context to stored features (Eq. 2).",
-    "weights": "List the networks and their weights, and check files of weights.",
-    "train": "Train the networks: the paper's two steps, and those beyond it.",
     "adapt": "Fit the classifier of a clip's objects to scribbles (Eq. 3).",
     "render": "Write the masks of every frame, and a video to look at.",
     "refine": "Write masks that travelled from the annotated frames (§3).",
@@ -26,6 +24,8 @@ _COMMANDS = {
     "evaluate": "Run the DAVIS interactive benchmark on annotated sequences.",
     "score": "J, F and J&F of a folder of masks, by any method.",
     "store": "List, verify and remove what is stored.",
+    "weights": "List the networks and their weights, and check files of weights.",
+    "train": "Train the networks: the paper's two steps, and those beyond it.",
     "doctor": "Say whether all is well on this machine, and what a bug report needs.",
 }
 
@@ -70,9 +70,10 @@ def main() -> None:
 
     \b
     Example:
-      vostool extract bikes.mp4 --frames 180:240
+      vostool extract bikes.mp4 --frames 187:242
+      vostool propagate bikes
       vostool adapt bikes --scribbles round1.json --out bikes.h5
-      vostool render bikes --adapter bikes.h5 --out masks --overlay look.mp4
+      vostool render --adapter bikes.h5 --out masks --overlay look.mp4
 
     Exit status: 0 all done, 1 an error, 2 wrong usage, 3 some clips of many failed.
     """

@@ -109,8 +109,8 @@ refiner_option = click.option(
     "--refiner",
     metavar="NAME",
     shell_complete=completion.refiners,
-    help="The network by which masks travel: refine, which ships with vostool, or rgmp-resnet50.  "
-    "[default: refine]",
+    help="The network by which masks travel: the shipped one, or one that vostool weights ls "
+    "lists.  [default: refine]",
 )
 refiner_weights_option = click.option(
     "--refiner-weights",

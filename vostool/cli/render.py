@@ -97,14 +97,17 @@ def render(
     one_blas_thread()
     from vostool.adapter import Adapter
     from vostool.outputs import check_apart
+    from vostool.pipeline.refinement import check_clip
     from vostool.session import Session
     from vostool.store import FeatureStore
 
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
-    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     clip = name or adapters[0].provenance.clip
+    if refiner is not None:
+        check_clip(adapters[0], clip)
+    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     with progress_bar(f"{what} {clip}") as progress:
         frames = session.save(
             out, overlay=overlay_file, refiner=refiner, force=force, progress=progress

@@ -23,16 +23,6 @@ from vostool.cli.common import (
 from vostool.pipeline.progress import progress_bar, say
 from vostool.training.recipes import RECIPES, Recipe
 
-EXAMPLES = {
-    "step1": [
-        "vostool train step1 --photos DUTS --out photos",
-        "vostool train step1 --videos DAVIS --init photos --out step1",
-    ],
-    "step2": ["vostool train step2 --videos DAVIS --init step1 --out step2"],
-    "decoder": ["vostool train decoder --photos DUTS --videos DAVIS --size 320x544 --out decoder"],
-    "refiner": ["vostool train refiner --photos DUTS --size 256x320 --out refiner"],
-}
-
 
 def _size(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
     """``HxW``."""
@@ -175,8 +165,8 @@ def _subcommand(name: str, recipe: Recipe) -> click.Command:
     decorated: Callable[..., Any] = run
     for option in reversed((*(o for n in recipe.options for o in OPTIONS[n]), *COMMON)):
         decorated = option(decorated)
-    examples = "\n".join(f"  {example}" for example in EXAMPLES.get(name, []))
-    epilog = f"\b\nExamples:\n{examples}" if examples else None
+    examples = "\n".join(f"  vostool train {name} {example}" for example in recipe.examples)
+    epilog = f"\b\nExamples:\n{examples}"
     return click.command(name, help=recipe.help, epilog=epilog)(decorated)
 
 

@@ -73,11 +73,7 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
         AdapterError: there is none, or it is not one of the clip's.
     """
     clip, frames = adapter.provenance.clip, adapter.strokes.frame
-    if clip != reader.clip_name:
-        raise AdapterError(
-            f"the adapter was fitted on {clip}, so {reader.clip_name} has no annotated frame to "
-            f"start from; fit one on it with: vostool adapt {reader.clip_name}"
-        )
+    check_clip(adapter, reader.clip_name)
     if not len(frames):
         raise AdapterError(
             f"the adapter of {clip} has no annotated frame, so there is none to start from; "
@@ -87,4 +83,18 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
         raise AdapterError(
             f"the adapter of {clip} has strokes on frame {frames.max()}, the clip has "
             f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
+        )
+
+
+def check_clip(adapter: Adapter, clip: str) -> None:
+    """Make sure that an adapter's annotated frames are a clip's: told before its features are read.
+
+    Raises:
+        AdapterError: it was fitted on another clip.
+    """
+    fitted_on = adapter.provenance.clip
+    if fitted_on != clip:
+        raise AdapterError(
+            f"the adapter was fitted on {fitted_on}, so {clip} has no annotated frame to "
+            f"start from; fit one on it with: vostool adapt {clip}"
         )

@@ -31,11 +31,13 @@ class Recipe:
         function: what makes the task, as ``module:function``.
         help: what it trains, in a line.
         options: of the command line, the function's keyword arguments.
+        examples: what follows ``vostool train NAME`` in examples.
     """
 
     function: str
     help: str
     options: tuple[str, ...]
+    examples: tuple[str, ...]
 
     def load(self) -> Callable[..., Task]:
         """The function; imports torch."""
@@ -50,21 +52,25 @@ RECIPES = {
         f"{__name__}.context:step1",
         "Step 1 of the paper (§2.4.1): backbone and spatial RNN together.",
         _CONTEXT,
+        ("--photos DUTS --out photos", "--videos DAVIS --init photos --out step1"),
     ),
     "step2": Recipe(
         f"{__name__}.context:step2",
         "Step 2 of the paper (§2.4.1): the spatio-temporal RNN, on a fixed backbone.",
         _CONTEXT,
+        ("--videos DAVIS --init step1 --out step2",),
     ),
     "decoder": Recipe(
         f"{__name__}.decoder:decoder",
         "The network that makes masks of the classifier's scores.",
         ("weights", "model"),
+        ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
     ),
     "refiner": Recipe(
         f"{__name__}.refiner:refiner",
         "The network by which masks travel from frame to frame.",
         ("weights", "model"),
+        ("--photos DUTS --size 256x320 --out refiner",),
     ),
 }
 

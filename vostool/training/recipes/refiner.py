@@ -273,7 +273,8 @@ class _Way:
         return self._references.get(size)
 
     def _input(self, t: int, mask: Tensor, roi: ROI) -> NetworkInput:
-        features = [level[t].permute(2, 0, 1) for level in self._simulation.levels]
+        backbone = self.whole.of_backbone(self._simulation.levels)
+        features = [level[t].permute(2, 0, 1) for level in backbone]
         return roi.network_input(self.pyramid, features, self._classifier[t], mask, self._marks(t))
 
     def _marks(self, t: int) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.test_store import FACTS, PYRAMID, STAMP, same, some, stored
+from tests.store.test_store import KEY, METADATA, NETWORK, PYRAMID, same, some, stored
 from vostool.store import CacheKey, Features, FeatureStore, StageWriter
 
 OTHER = CacheKey({"clip": "other"})
@@ -15,7 +15,7 @@ OTHER = CacheKey({"clip": "other"})
 
 def write(writer: StageWriter, features: Features, chunks: int | None = None) -> StageWriter:
     """Append from where the writer stands, at most some chunks."""
-    writer.begin(PYRAMID, FACTS)
+    writer.begin(PYRAMID, METADATA)
     for start in list(range(writer.done, len(features[0]), 8))[:chunks]:
         writer.append([level[start : start + 8] for level in features])
     return writer
@@ -24,28 +24,28 @@ def write(writer: StageWriter, features: Features, chunks: int | None = None) ->
 @pytest.mark.parametrize("chunks", [0, 1, 2, 3])
 def test_abandoned_anywhere_it_is_taken_up_there(tmp_path: Path, chunks: int) -> None:
     store, features = FeatureStore(tmp_path), some(20)
-    write(store.writer("clip", "backbone", STAMP), features, chunks)
-    again = store.writer("clip", "backbone", STAMP)
+    write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, chunks)
+    again = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert again.done == min(8 * chunks, 20)
     assert same(write(again, features).finish().read(0, 20), features)
 
 
 def test_a_chunk_beyond_the_last_record_is_written_again(tmp_path: Path) -> None:
     store, features = FeatureStore(tmp_path), some(20)
-    writer = write(store.writer("clip", "backbone", STAMP), features, 1)
+    writer = write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 1)
     record = (writer.folder / "progress.json").read_bytes()
     write(writer, [-level for level in features], 1)
     (writer.folder / "progress.json").write_bytes(record)  # as if killed before the record
-    again = store.writer("clip", "backbone", STAMP)
+    again = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert again.done == 8
     assert same(write(again, features).finish().read(0, 20), features)
 
 
 def test_an_attempt_of_another_origin_leaves_no_trace(tmp_path: Path) -> None:
     store, features = FeatureStore(tmp_path), some(11)
-    write(store.writer("clip", "backbone", OTHER), some(20), 2)
-    stage = write(store.writer("clip", "backbone", STAMP), features).finish()
-    assert stage.frames == 11 and stage.cache_key == STAMP
+    write(store.clip("clip").writer(NETWORK, "backbone", OTHER), some(20), 2)
+    stage = write(store.clip("clip").writer(NETWORK, "backbone", KEY), features).finish()
+    assert stage.frames == 11 and stage.cache_key == KEY
     assert same(stage.read(0, 11), features)
 
 
@@ -54,22 +54,23 @@ def test_an_attempt_of_another_origin_leaves_no_trace(tmp_path: Path) -> None:
 )
 def test_a_broken_record_of_progress_starts_afresh(tmp_path: Path, garbage: str) -> None:
     store, features = FeatureStore(tmp_path), some(20)
-    writer = write(store.writer("clip", "backbone", STAMP), features, 1)
+    writer = write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 1)
     (writer.folder / "progress.json").write_text(garbage)
-    again = store.writer("clip", "backbone", STAMP)
+    again = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert again.done == 0
     assert same(write(again, features).finish().read(0, 20), features)
 
 
 def test_a_finished_stage_keeps_nothing_of_the_making(tmp_path: Path) -> None:
     features = some(20)
-    writer = FeatureStore(tmp_path).writer("clip", "context", STAMP, carries=True)
-    writer.begin(PYRAMID, FACTS)
-    writer.append(features, carried=np.zeros(3))
+    writer = FeatureStore(tmp_path).clip("clip").writer(NETWORK, "context", KEY, has_state=True)
+    writer.begin(PYRAMID, METADATA)
+    writer.append(features, state=np.zeros(3))
     # What a kill leaves in the middle of a chunk and of a record:
     (writer.folder / "s8" / "c.0.0.1234.partial").write_bytes(b"half a chunk")
-    (writer.folder / "progress.json.aside").touch()
-    (writer.folder / "8.carried.npy").touch()
+    (writer.folder / ".progress.1234.json").touch()
+    (writer.folder / ".8.state.1234.npy").touch()
+    (writer.folder / "8.state.npy").touch()
     folder = writer.finish().folder
     kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     chunks = {f"{level}/c.{k}.0.0.0" for level in ("s8", "s16") for k in range(3)}
@@ -79,17 +80,17 @@ def test_a_finished_stage_keeps_nothing_of_the_making(tmp_path: Path) -> None:
 def test_the_old_stage_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     features = some(20)
     stored(tmp_path, features, OTHER)
-    write(FeatureStore(tmp_path).writer("clip", "backbone", STAMP), some(16))
-    stage = FeatureStore(tmp_path).stage("clip", "backbone")
+    write(FeatureStore(tmp_path).clip("clip").writer(NETWORK, "backbone", KEY), some(16))
+    stage = FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
     assert stage.cache_key == OTHER
     assert same(stage.read(0, 20), features)
 
 
 def test_finishing_one_stage_leaves_another_in_the_making(tmp_path: Path) -> None:
     store, features = FeatureStore(tmp_path), some(20)
-    write(store.writer("clip", "backbone", STAMP), features, 2)
-    write(store.writer("clip", "context", STAMP), features).finish()
-    assert store.writer("clip", "backbone", STAMP).done == 16
+    write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 2)
+    write(store.clip("clip").writer(NETWORK, "context", KEY), features).finish()
+    assert store.clip("clip").writer(NETWORK, "backbone", KEY).done == 16
 
 
 def test_not_a_number_and_the_largest_half_come_back(tmp_path: Path) -> None:

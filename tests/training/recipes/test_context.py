@@ -7,32 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import Tensor
-from vostool.training.command import new_decoder
-from vostool.training.steps import (
-    DecoderStep,
-    FixedBackbone,
-    ShotSampler,
-    Step1,
-    labels_of_vertices,
-    mask_loss,
-    shot_loss,
-)
 
 from tests.conftest import moving_square, square_mask
 from tests.training.test_data import video
-from vostool.backbones import Backbone, efficientnet_lite0_file, load_backbone
+from vostool.backbones import load_backbone
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
-from vostool.errors import ClipError
+from vostool.backbones.network import efficientnet_lite0_file
 from vostool.pyramid import Pyramid
-from vostool.strnn.context import load_rnn, on_one_grid
-from vostool.strnn.model import SpatioTemporalRNN
+from vostool.strnn.context import on_one_grid
 from vostool.training.data import Shot, Video, open_videos
 from vostool.training.loss import context_loss
 from vostool.training.network import ContextNetwork
+from vostool.training.recipes.context import (
+    FixedBackboneStep,
+    JointStep,
+    labels_of_vertices,
+    shot_loss,
+)
+from vostool.training.sampler import ShotSampler
 from vostool.training.trainer import Schedule, Step, train
-from vostool.weights import find_weights
 
 SIZE, FRAMES = (64, 96), 3
 CPU = torch.device("cpu")
@@ -86,7 +80,7 @@ def test_step_1_trains_the_backbone_and_the_spatial_rnn(
     sources: list[Video], network: ContextNetwork, tmp_path: Path
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    step = Step1(network, ShotSampler([sources], FRAMES, SIZE, seed=0), CPU)
+    step = JointStep(network, ShotSampler([sources], FRAMES, SIZE, seed=0), CPU)
 
     found = losses(network, step, tmp_path / "out", iterations=12)
 
@@ -102,7 +96,7 @@ def test_step_2_tunes_the_rnn_on_stored_features(
     sources: list[Video], network: ContextNetwork, tmp_path: Path
 ) -> None:
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    step = FixedBackbone(
+    step = FixedBackboneStep(
         network,
         ShotSampler([sources], FRAMES, SIZE, 0),
         CPU,
@@ -122,44 +116,6 @@ def test_step_2_tunes_the_rnn_on_stored_features(
     assert np.mean(found[-4:]) < 0.9 * np.mean(found[:4])
     step.prepare(lambda *_: pytest.fail("made them again"))
     assert {file: file.stat().st_mtime_ns for file in files} == files
-
-
-def decoder_reads() -> tuple[Backbone, SpatioTemporalRNN]:
-    return load_backbone("efficientnet-lite0", CPU), load_rnn(find_weights("rnn"))
-
-
-def test_the_decoder_learns_from_rounds(sources: list[Video], tmp_path: Path) -> None:
-    decoder, networks = new_decoder(), decoder_reads()
-    before = {name: tensor.clone() for name, tensor in decoder.state_dict().items()}
-    step = DecoderStep(decoder, *networks, ShotSampler([sources], FRAMES, SIZE, 0), CPU)
-    assert step.loss(3).item() == step.loss(3).item(), "an iteration is what its number makes it"
-
-    found: list[float] = []
-    train(
-        *(decoder, step, Schedule(25, 2e-3), tmp_path / "out", {}),
-        lambda *told: found.append(told[2]),
-    )
-
-    after = decoder.state_dict()
-    assert all(not torch.equal(before[name], after[name]) for name in before)
-    assert np.mean(found[-5:]) < 0.8 * np.mean(found[:5])
-
-
-def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
-    root = video(tmp_path / "root", "square")
-    for mask in (root / "Annotations" / "square").iterdir():
-        Image.new("L", (128, 96)).save(mask)
-    sampler = ShotSampler([open_videos(root)], 2, SIZE, 0)
-    with pytest.raises(ClipError, match="no object in these shots can be marked"):
-        DecoderStep(new_decoder(), *decoder_reads(), sampler, CPU).loss(0)
-
-
-def test_the_mask_loss_is_least_for_the_truth() -> None:
-    truth = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
-    right, wrong = (mask_loss(sign * 9 * (2 * truth - 1), truth).item() for sign in (1, -1))
-    assert right < 0.01 and wrong > 5
-    nothing = torch.zeros_like(truth)
-    assert mask_loss(nothing - 20, nothing).item() < 1e-6
 
 
 def test_each_object_in_turn_is_the_foreground() -> None:
@@ -203,7 +159,7 @@ def test_features_that_shrink_gain_nothing() -> None:
 def test_a_shot_without_objects_has_no_loss() -> None:
     context = torch.randn(3, 2, 2, 4, requires_grad=True)
     found = shot_loss(context, np.zeros((3, 2, 2), np.uint8), np.random.default_rng(0))
-    found.backward()
+    found.backward()  # type: ignore[no-untyped-call]
     assert found.item() == 0
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tests.conftest import Done, Vostool, square_mask
 from tests.training.test_data import video
 from vostool.backbones import DEFAULT, find_network
-from vostool.checkpoints import fingerprint, read_metadata
+from vostool.checkpoints import TRAINED_ON, fingerprint, read_metadata
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed; it draws the curve")
 
@@ -41,15 +41,13 @@ def finished(done: Done) -> None:
 
 
 def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_path: Path) -> None:
-    finished(vostool("train", "--step", 1, "--photos", root, "--out", "photos", *SMALL))
+    finished(vostool("train", "step1", "--photos", root, "--out", "photos", *SMALL))
     finished(
-        vostool(
-            *("train", "--step", 1, "--videos", root, "--init", "photos", "--out", "one", *SMALL)
-        )
+        vostool(*("train", "step1", "--videos", root, "--init", "photos", "--out", "one", *SMALL))
     )
     finished(
         vostool(
-            *("train", "--step", 2, "--videos", root, "--init", "one", "--out", "two"),
+            *("train", "step2", "--videos", root, "--init", "one", "--out", "two"),
             *("--shots", 2, *SMALL),
         )
     )
@@ -57,7 +55,9 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
     assert not one["K_time"].any() and two["K_time"].any(), "time waits for step 2"
     backbones = [tmp_path / out / "backbone.safetensors" for out in ("photos", "one", "two")]
     assert len({fingerprint(file) for file in backbones}) == 2, "fixed in step 2"
-    assert read_metadata(tmp_path / "two" / "rnn.safetensors")[READS] == fingerprint(backbones[2])
+    assert read_metadata(tmp_path / "two" / "rnn.safetensors")[TRAINED_ON] == fingerprint(
+        backbones[2]
+    )
     left = {file.name for file in (tmp_path / "two").iterdir()}
     assert left == {
         "backbone.safetensors", "rnn.safetensors", "checkpoint.pt", "features", "log.csv",
@@ -66,7 +66,7 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
 
 
 def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
-    finished(vostool("train", "--step", 1, "--videos", root, "--out", "one", *SMALL))
+    finished(vostool("train", "step1", "--videos", root, "--out", "one", *SMALL))
     frames = root / "JPEGImages" / "a"
     finished(vostool("extract", frames, "--weights", "one/backbone.safetensors"))
     finished(vostool("propagate", "a", "--model", "one/rnn.safetensors"))
@@ -81,20 +81,23 @@ def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
     assert decoder.status == 1 and len(decoder.errors) == 1
 
 
-@pytest.mark.parametrize("step", ["decoder", "refine"])
+@pytest.mark.parametrize(
+    ("recipe", "weights"),
+    [("decoder", "decoder.safetensors"), ("refiner", "refine.safetensors")],
+)
 def test_a_training_goes_on_to_the_same_weights(
-    vostool: Vostool, root: Path, tmp_path: Path, step: str
+    vostool: Vostool, root: Path, tmp_path: Path, recipe: str, weights: str
 ) -> None:
     """Cut off after a checkpoint, as a killed run is: nothing of the rest is there."""
-    options = ("train", "--step", step, "--photos", root, "--videos", root, *SMALL)
+    options = ("train", recipe, "--photos", root, "--videos", root, *SMALL)
     finished(vostool(*options, "--out", "whole"))
     finished(vostool(*options, "--out", "again"))
-    for name in (f"{step}.safetensors", "loss.png"):
+    for name in (weights, "loss.png"):
         (tmp_path / "again" / name).unlink()
     refused = vostool(*options, "--out", "again")
     assert refused.status == 1 and "--resume" in refused.errors[0]
     finished(vostool(*options, "--out", "again", "--resume"))
-    whole, again = (load_file(tmp_path / out / f"{step}.safetensors") for out in ("whole", "again"))
+    whole, again = (load_file(tmp_path / out / weights) for out in ("whole", "again"))
     assert all(torch.equal(whole[name], again[name]) for name in whole)
     with (tmp_path / "whole" / "log.csv").open(newline="") as stream:
         assert len(list(csv.DictReader(stream))) == 3
@@ -102,34 +105,34 @@ def test_a_training_goes_on_to_the_same_weights(
 
 def test_the_default_backbone_may_stay_fixed(vostool: Vostool, root: Path, tmp_path: Path) -> None:
     fixed = ("--fixed-backbone", "--shots", 2, "--videos", root, *SMALL)
-    finished(vostool("train", "--step", 1, "--out", "one", *fixed))
-    finished(vostool("train", "--step", 2, "--init", "one", "--out", "two", *fixed))
+    finished(vostool("train", "step1", "--out", "one", *fixed))
+    finished(vostool("train", "step2", "--init", "one", "--out", "two", *fixed))
     one, two = (tmp_path / out / "rnn.safetensors" for out in ("one", "two"))
     assert not load_file(one)["K_time"].any() and load_file(two)["K_time"].any()
     assert (
-        read_metadata(one)[READS]
-        == read_metadata(two)[READS]
+        read_metadata(one)[TRAINED_ON]
+        == read_metadata(two)[TRAINED_ON]
         == find_network(DEFAULT).fingerprint()
     )
     assert not (tmp_path / "two" / "backbone.safetensors").exists()
 
 
 def test_held_back_sequences_are_named(vostool: Vostool, root: Path) -> None:
-    options = ("train", "--step", "decoder", "--videos", root, "--hold-back", 2, "--out", "out")
+    options = ("train", "decoder", "--videos", root, "--hold-back", 2, "--out", "out")
     done = vostool(*options, *SMALL)
     finished(done)
     assert "held back: a, c" in done.err
 
 
 def test_what_cannot_be_trained_is_one_line(vostool: Vostool, root: Path, tmp_path: Path) -> None:
-    def told(*arguments: object) -> str:
-        done = vostool("train", "--out", "out", *arguments)
+    def told(recipe: str, *arguments: object) -> str:
+        done = vostool("train", recipe, "--out", "out", *arguments)
         assert done.status == 1 and len(done.errors) == 1 and not (tmp_path / "out").exists()
         return done.errors[0]
 
-    assert "give --videos or --photos" in told("--step", 1)
-    assert "hold less back" in told("--step", 1, "--videos", root, "--hold-back", 1)
-    assert "no training to go on with" in told("--step", 1, "--videos", root, "--resume")
-    assert "--init takes the --out" in told("--step", 2, "--videos", root, "--init", root)
-    wrong = vostool("train", "--step", 1, "--videos", root, "--size", "big", "--out", "out")
+    assert "give --videos or --photos" in told("step1")
+    assert "hold less back" in told("step1", "--videos", root, "--hold-back", 1)
+    assert "no training to go on with" in told("step1", "--videos", root, "--resume")
+    assert "--init takes the --out" in told("step2", "--videos", root, "--init", root)
+    wrong = vostool("train", "step1", "--videos", root, "--size", "big", "--out", "out")
     assert wrong.status == 2 and "as 256x320" in wrong.err
