@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vostool.errors import OutputError
-from vostool.files import filling, replacing, unwritable
+from vostool.files import WORKSPACE, replacing, replacing_folder, sweep, unwritable, workspace
 
 
 def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
     file.write_text("old")
     with replacing(file) as tmp:
         tmp.write_text("new")
-        assert tmp.suffix == ".txt" and tmp.parent == tmp_path
+        assert tmp.suffix == ".txt" and tmp.parent.parent == tmp_path
         assert file.read_text() == "old"
     assert file.read_text() == "new" and list(tmp_path.iterdir()) == [file]
 
@@ -34,18 +34,41 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside(
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
 
 
-def test_a_folder_is_filled_when_all_files_are_whole(tmp_path: Path) -> None:
+def test_a_folder_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "masks"
-    with filling(folder) as tmp:
-        (tmp / "1.png").write_text("1")
+    with replacing_folder(folder) as made:
+        (made / "1.png").write_text("1")
         assert not folder.exists()
     assert [file.name for file in folder.iterdir()] == ["1.png"]
-    (folder / "notes.txt").write_text("mine")
-    with pytest.raises(RuntimeError), filling(folder) as tmp:
-        (tmp / "1.png").write_text("2")
+    (folder / "kept").mkdir()
+    with replacing_folder(folder, keeps=["kept", "nothing"]) as made:
+        (made / "2.png").write_text("2")
+        assert (folder / "1.png").exists()
+    assert sorted(file.name for file in folder.iterdir()) == ["2.png", "kept"]
+    with pytest.raises(RuntimeError), replacing_folder(folder) as made:
+        (made / "3.png").write_text("3")
         raise RuntimeError
-    assert (folder / "1.png").read_text() == "1" and (folder / "notes.txt").read_text() == "mine"
-    assert sorted(file.name for file in folder.iterdir()) == ["1.png", "notes.txt"]
+    assert sorted(file.name for file in folder.iterdir()) == ["2.png", "kept"]
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["masks"]
+
+
+def test_two_runs_do_not_make_one_folder(tmp_path: Path) -> None:
+    with (
+        replacing_folder(tmp_path / "masks"),
+        pytest.raises(OutputError, match="another run writes it"),
+        replacing_folder(tmp_path / "masks"),
+    ):
+        pytest.fail("two runs in one place")
+
+
+def test_what_killed_runs_left_is_swept_and_what_is_in_use_is_not(tmp_path: Path) -> None:
+    (tmp_path / f"{WORKSPACE}dead").mkdir()
+    (tmp_path / f"{WORKSPACE}dead" / "lock").touch()
+    (tmp_path / f"{WORKSPACE}new").mkdir()  # by a run that has not locked it yet
+    with workspace(tmp_path) as mine:
+        sweep(tmp_path)
+        assert mine.is_dir()
+    assert [entry.name for entry in tmp_path.iterdir()] == [f"{WORKSPACE}new"]
 
 
 def test_the_error_names_the_place_and_the_reason(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_save_writes_masks_and_a_video(clip: OpenClip, tmp_path: Path) -> None:
         progress=lambda *done: told.append(done),
     )
     assert count == FRAMES and told[-1] == (FRAMES, FRAMES)
-    files = sorted((tmp_path / "masks").iterdir())
+    files = sorted((tmp_path / "masks").glob("*.png"))
     assert files == [mask_file(tmp_path / "masks", t) for t in range(FRAMES)]
     for t, mask in session.masks():
         np.testing.assert_array_equal(vostool.images.read_mask(files[t]), mask)

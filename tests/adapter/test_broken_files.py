@@ -179,6 +179,6 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
 
 def test_a_folder_in_the_files_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.h5").mkdir()
-    with pytest.raises(OutputError, match=r"a\.h5: cannot be written"):
+    with pytest.raises(OutputError, match=r"a\.h5: is there"):
         some_adapter().write(tmp_path / "a.h5")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.h5"]

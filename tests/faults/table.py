@@ -63,9 +63,7 @@ def check_left(
     return None
 
 
-def judge(
-    outcome: Outcome, old: Mapping[str, str], new: Mapping[str, str]
-) -> tuple[str, str]:
+def judge(outcome: Outcome, old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, str]:
     """What came of a command that was run on what a fault had left.
 
     Args:

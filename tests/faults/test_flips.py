@@ -184,9 +184,7 @@ def flip(
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
-def test_flip(
-    bench: Bench, states: dict[str, tuple[Path, dict[str, str]]], target: Target
-) -> None:
+def test_flip(bench: Bench, states: dict[str, tuple[Path, dict[str, str]]], target: Target) -> None:
     """Two hundred of them, with a fixed seed."""
     flip(bench, target, *states[target.state], target.count, 0)
 

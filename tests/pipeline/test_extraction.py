@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import zarr
 
 from vostool import backbones
 from vostool.backbones import DEFAULT
@@ -44,19 +42,6 @@ def test_a_long_clip_is_told_how_long_it_takes(
     stored = FeatureStore(tmp_path / "store").clip("square")
     extract(open_clip(square_clip), stored, say=told.append)
     assert len(told) == 1 and "frames/s by the network, so some 1 min for 12 frames" in told[0]
-
-
-def test_features_whose_making_was_not_timed_are_made_again(
-    square: StoredClip, square_clip: Path
-) -> None:
-    group = zarr.open_group(square.stage(DEFAULT, "backbone").folder, mode="r+")
-    key: Any = dict(group.attrs)["stamp"]
-    assert key["made_by"].pop("seconds") > 0
-    group.attrs["stamp"] = key
-    assert square.stage(DEFAULT, "backbone").seconds is None
-    told: list[str] = []
-    assert extract(open_clip(square_clip), square, say=told.append).seconds
-    assert "did not note what they took" in told[0]
 
 
 def test_a_clip_that_was_moved_keeps_its_features(

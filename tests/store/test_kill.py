@@ -76,7 +76,7 @@ def test_two_runs_at_once(clip: Path, tmp_path: Path) -> None:
     assert [out for out, _, _ in ends] == ["long\n", "long\n"]
     assert sum("another run" in err for _, err, _ in ends) == 1
     stage = FeatureStore(tmp_path / "store").clip("long").stage(DEFAULT, "backbone")
-    assert stage.frames == FRAMES and list(stage.broken_chunks()) == []
+    assert stage.frames == FRAMES and list(stage.broken_files()) == []
 
 
 def test_a_full_disk_is_one_line_and_keeps_what_was_there(

@@ -21,9 +21,16 @@ from vostool.errors import (
 )
 from vostool.pyramid import Level, Pyramid
 from vostool.store import CacheKey, ClipMetadata, Features, FeatureStore, Stage
-from vostool.store.layout import check_name, chunk_file, clip_folder
+from vostool.store.layout import check_name, chunk_name, clip_folder
 
-METADATA = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0)
+METADATA = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0, "print")
+
+
+def chunk_file(array: Path, chunk: int) -> Path:
+    """The file of a level's K-th chunk."""
+    return array / chunk_name(chunk)
+
+
 NETWORK = "net"
 KEY = CacheKey({"clip": "abc", "backbone": NETWORK})
 
@@ -146,7 +153,7 @@ def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
     old = stored(tmp_path, some(9))
     stored(tmp_path, some(17), CacheKey({"clip": "new"}))
     assert FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone").frames == 17
-    with pytest.raises(StoreError, match="made anew"):
+    with pytest.raises(StoreError, match="was changed"):
         old.check_unchanged()
     leftovers = [
         f for f in tmp_path.rglob("*") if "replaced" in f.name or f.name == "progress.json"
@@ -156,12 +163,12 @@ def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
 
 def test_a_flipped_byte_is_found_and_its_chunk_named(tmp_path: Path) -> None:
     stage = stored(tmp_path, some(20))
-    assert list(stage.broken_chunks()) == []
+    assert list(stage.broken_files()) == []
     file = chunk_file(stage.folder / "s16", 1)
     damaged = bytearray(file.read_bytes())
     damaged[7] ^= 1
     file.write_bytes(damaged)
-    assert [broken for broken, _ in stage.broken_chunks()] == [file]
+    assert [broken for broken, _ in stage.broken_files()] == [file]
     with pytest.raises(BrokenStageError) as caught:
         stage.read(0, 20)
     assert str(file) in str(caught.value) and "vostool store rm clip" in one_line(caught.value)

@@ -68,13 +68,13 @@ def test_a_finished_stage_keeps_nothing_of_the_making(tmp_path: Path) -> None:
     writer.append(features, state=np.zeros(3))
     # What a kill leaves in the middle of a chunk and of a record:
     (writer.folder / "s8" / "c.0.0.1234.partial").write_bytes(b"half a chunk")
-    (writer.folder / ".progress.1234.json").touch()
-    (writer.folder / ".8.state.1234.npy").touch()
+    (writer.folder / "progress.json.tmp").touch()
+    (writer.folder / "tmp.state.npy").touch()
     (writer.folder / "8.state.npy").touch()
     folder = writer.finish().folder
     kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     chunks = {f"{level}/c.{k}.0.0.0" for level in ("s8", "s16") for k in range(3)}
-    assert kept == {"zarr.json", "s8/zarr.json", "s16/zarr.json"} | chunks
+    assert kept == {"manifest.json", "zarr.json", "s8/zarr.json", "s16/zarr.json"} | chunks
 
 
 def test_the_old_stage_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:

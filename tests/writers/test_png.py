@@ -18,6 +18,7 @@ from PIL import Image
 from vostool.errors import OutputError
 from vostool.images import read_mask
 from vostool.masks import davis_palette
+from vostool.outputs import LISTING
 from vostool.writers import Content, open_writer
 from vostool.writers.png import mask_file, write_mask
 
@@ -69,7 +70,8 @@ def test_masks_appear_together_when_all_are_whole(tmp_path: Path) -> None:
         for t in range(3):
             writer.write(t, np.full((4, 5), t, np.uint8))
             assert not folder.exists()
-    assert [file.name for file in sorted(folder.iterdir())] == [f"{t:05d}.png" for t in range(3)]
+    names = [file.name for file in sorted(folder.iterdir())]
+    assert names == [LISTING, *(f"{t:05d}.png" for t in range(3))]
     assert (read_mask(mask_file(folder, 2)) == 2).all()
     assert list(tmp_path.iterdir()) == [tmp_path / "a"]
 

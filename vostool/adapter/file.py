@@ -138,7 +138,7 @@ class Adapter:
                 )
                 _check_fit(adapter)
                 return adapter
-        except (OSError, KeyError, TypeError, ValueError) as problem:
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as problem:
             reason = str(problem).splitlines()[0]
             raise AdapterError(f"{file}: not a whole adapter file ({reason})") from problem
 

@@ -91,7 +91,7 @@ class Method:
         cache_keys: dict[str, dict[str, dict[str, Any]]] = {}
         for model in self.models:
             stages = prepare(clip, stored, model, self.preset, bar=bar, say=say, device=self.device)
-            seconds += sum(stage.seconds or 0.0 for stage in stages)
+            seconds += sum(stage.seconds for stage in stages)
             features = stored.features(model.backbone, self.preset.features)
             keys.append(features.cache_key.digest)
             cache_keys[model.backbone] = {stage.kind: stage.cache_key.as_dict() for stage in stages}

@@ -131,9 +131,9 @@ def already_made(
         say: told why it is made again.
     """
     stage = stored.find(network, stage_name)
-    if stage is None or (stage.cache_key == key and stage.seconds is not None):
+    if stage is None or stage.cache_key == key:
         return stage
-    why = key.difference(stage.cache_key) or "an older vostool did not note what they took"
+    why = key.difference(stage.cache_key)
     say(f"{stored.name}: making {stage_name} features again: {why}")
     return None
 

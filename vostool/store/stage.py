@@ -110,10 +110,9 @@ class Stage:
         return -(-self.frames // CHUNK_FRAMES)
 
     @property
-    def seconds(self) -> float | None:
-        """How long the stage took to make, or None where an older vostool did not note it."""
-        seconds = self.cache_key.made_by.get("seconds")
-        return None if seconds is None else float(seconds)
+    def seconds(self) -> float:
+        """How long the stage took to make."""
+        return float(self.cache_key.made_by["seconds"])
 
     @cached_property
     def bytes(self) -> int:

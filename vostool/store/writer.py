@@ -166,7 +166,7 @@ class StageWriter:
             self._note_chunks(names, self.done, stop)
             record = {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
             if state is not None:
-                tmp = self.folder / f"{STATE}.tmp.npy"
+                tmp = self.folder / f"tmp.{STATE}"
                 np.save(tmp, state)
                 record["state"] = astuple(Entry.of(tmp.read_bytes()))
                 put(tmp, self.folder / f"{stop}.{STATE}")
