@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ class Adapter:
         if not force:
             check_replaceable(file, is_adapter)
         try:
-            with replacing(file) as tmp, h5py.File(tmp, "w") as h5:
+            content = io.BytesIO()  # HDF5 reports no failed write, and the digest is read back
+            with h5py.File(content, "w") as h5:
                 h5.attrs["format"] = FORMAT
                 h5.attrs["preset"] = json.dumps(asdict(self.preset))
                 h5.attrs["lambda"] = self.preset.ridge
@@ -102,6 +104,8 @@ class Adapter:
                     for name, column in getattr(self, kind).columns().items():
                         h5[f"{kind}/{name}"] = column
                 h5.attrs["digest"] = _digest(h5)
+            with replacing(file) as tmp:
+                tmp.write_bytes(content.getbuffer())
         except OSError as problem:
             raise unwritable(file, problem) from problem
 
