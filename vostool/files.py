@@ -56,7 +56,7 @@ def _held(make: Callable[[], Path]) -> Iterator[Path]:
         folder = make()
         lock = FileLock(folder / LOCK)
         with suppress(FileNotFoundError):  # another run has just removed the folder
-            lock.acquire(timeout=0)
+            _acquire(lock, folder)
             if (folder / LOCK).exists():
                 break
             lock.release()
@@ -65,6 +65,18 @@ def _held(make: Callable[[], Path]) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
+
+
+def _acquire(lock: FileLock, folder: Path) -> None:
+    """Lock a folder at once, or not; where no lock can be made, an empty folder goes."""
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, FileNotFoundError):
+        raise
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()
+        raise
 
 
 def sweep(place: Path) -> None:
