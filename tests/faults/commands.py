@@ -78,18 +78,18 @@ def make_inputs(given: Path) -> None:
             frame[..., 1] += 100
             frame[12 : 12 + 24, 4 + slant * t : 28 + slant * t] = (220, 30, 30)
             Image.fromarray(frame.astype(np.uint8)).save(given / name / f"{t:05d}.png")
-    for name, left, frame in (("one", 0.2, 2), ("two", 0.3, 5)):
+    for name, left, annotated in (("one", 0.2, 2), ("two", 0.3, 5)):
         strokes = [
             {"path": [[left, 0.5], [left + 0.25, 0.5]], "object_id": 1},
             {"path": [[left + 0.1, 0.3], [left + 0.1, 0.7]], "object_id": 1},
             {"path": [[0.9, 0.1], [0.9, 0.9]], "object_id": 0},
         ]
-        rounds = [strokes if t == frame else [] for t in range(FRAMES)]
+        rounds = [strokes if t == annotated else [] for t in range(FRAMES)]
         (given / f"{name}.json").write_text(json.dumps({"scribbles": rounds}))
     (given / "painted").mkdir()
-    painted = np.zeros(SIZE, np.uint8)
-    painted[20:24, 12:30], painted[4:40, 58] = 1, 255
-    Image.fromarray(painted).save(given / "painted" / "00002.png")
+    marks = np.zeros(SIZE, np.uint8)
+    marks[20:24, 12:30], marks[4:40, 58] = 1, 255
+    Image.fromarray(marks).save(given / "painted" / "00002.png")
 
 
 class Bench:
