@@ -8,12 +8,16 @@ holds such calls against true processes.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import runpy
 import socket
 import subprocess
 import sys
+import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -145,6 +149,31 @@ def _become(request: dict[str, Any]) -> None:
     )
 
 
+def _run() -> int:
+    """Run ``python -m vostool``; its exit status."""
+    try:
+        runpy.run_module("vostool", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def _end(status: int) -> None:
+    """What Python does at the end of a process, but for the freeing of all memory, page by page."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(BrokenPipeError):
+            stream.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     import click
 
@@ -158,7 +187,9 @@ if __name__ == "__main__":
         with suppress(ImportError):
             import_module(name)
     assert len(os.listdir("/proc/self/task")) == 1, "a thread, which would end in a fork"
+    gc.collect()
+    gc.freeze()  # else a fork's collector would touch, and so copy, every page
     request = _serve(socket.socket(fileno=int(sys.argv[1])))
     if request is not None:
         _become(request)
-        runpy.run_module("vostool", run_name="__main__", alter_sys=True)
+        _end(_run())

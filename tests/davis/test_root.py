@@ -116,7 +116,9 @@ BAD = {
     "00002.png: not a whole image": lambda root: (
         folders(root, "clip")[1] / "00002.png"
     ).write_bytes(b"PNG"),
-    "not a whole image": lambda root: (folders(root, "clip")[0] / "00000.png").write_bytes(b"PNG"),
+    "00000.png: not a whole image": lambda root: (
+        folders(root, "clip")[0] / "00000.png"
+    ).write_bytes(b"PNG"),
     "not a JSON file": lambda root: (folders(root, "clip")[2] / "001.json").write_text("{"),
     "no stroke at all": edit(lambda d: d.update(scribbles=[[]] * FRAMES)),
     "strokes of background alone": edit(lambda d: d["scribbles"][1][0].update(object_id=0)),
