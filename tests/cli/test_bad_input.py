@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import Done, Vostool, moving_square
+from vostool.adapter import Adapter
 
 
 def refused(done: Done, *words: str) -> None:
@@ -139,11 +140,10 @@ def test_adapters_of_something_else(vostool: Vostool, tmp_path: Path) -> None:
     large = moving_square(tmp_path / "large", 4, (128, 160))
     assert vostool("propagate", "-", stdin=vostool("extract", large).out).status == 0
     refused(vostool("render", "large", "--adapter", "a.h5", "--out", "m"), "128x96", "160x128")
-    with h5py.File(tmp_path / "a.h5", "a") as h5:
-        provenance = json.loads(h5.attrs["provenance"])
-        provenance["features_key"] = "x"
-        provenance["made_from"]["backbone"] = "resnet"
-        h5.attrs["provenance"] = json.dumps(provenance)
+    adapter = Adapter.read(tmp_path / "a.h5")
+    made_from = {**adapter.provenance.made_from, "backbone": "resnet"}
+    other = replace(adapter.provenance, features_key="x", made_from=made_from)
+    replace(adapter, provenance=other).write(tmp_path / "a.h5")
     refused(vostool("render", "square", "--adapter", "a.h5", "--out", "m"), "resnet")
     (tmp_path / "a.h5").write_bytes(np.random.default_rng(0).bytes(999))
     refused(vostool("render", "square", "--adapter", "a.h5", "--out", "m"), "a.h5")

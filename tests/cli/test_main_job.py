@@ -40,7 +40,7 @@ def test_two_rounds_on_the_sample_clip(
 
     done = vostool("render", "bikes", "--adapter", "2.h5", "--out", "m", "--overlay", "look.mp4")
     assert (done.status, done.out) == (0, "m\n")
-    files = sorted((tmp_path / "m").iterdir())
+    files = sorted((tmp_path / "m").glob("*.png"))
     assert [file.name for file in files] == [f"{t:05d}.png" for t in range(FRAMES)]
     with Image.open(files[2]) as mask:
         assert (mask.mode, mask.size) == ("P", (640, 272))

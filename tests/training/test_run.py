@@ -61,7 +61,7 @@ def test_the_two_steps_one_after_the_other(vostool: Vostool, root: Path, tmp_pat
     left = {file.name for file in (tmp_path / "two").iterdir()}
     assert left == {
         "backbone.safetensors", "rnn.safetensors", "checkpoint.pt", "features", "log.csv",
-        "loss.png",
+        "loss.png", "settings.json",
     }  # fmt: skip
 
 

@@ -104,8 +104,6 @@ def command(
     if name is None and resume_from is None:
         raise click.UsageError("give the clip's NAME, or --from an adapter of it")
     read = [*files, store_root, *([] if previous_masks is None else [previous_masks])]
-    if resume_from is not None and not force:
-        read.append(resume_from)
     check_apart(out, read)
     rounds = [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
