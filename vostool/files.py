@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vostool.errors import OutputError
+
+LARGEST_TEXT = 256 << 20
+"""Bytes of a file that is read as a whole: hours of strokes take a hundredth of it."""
 
 
 @contextmanager
@@ -49,6 +53,26 @@ def filling(folder: Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:
+    """Read a file of text that a person names: also an open pipe, as a shell's ``<(…)`` is one.
+
+    Neither a device that never ends nor a pipe that nobody writes to keeps it waiting.
+
+    Args:
+        file: what to read.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, or is larger.
+    """
+    with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        os.set_blocking(stream.fileno(), True)
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MB")
+    return content
 
 
 def unwritable(place: Path, problem: OSError) -> OutputError:
