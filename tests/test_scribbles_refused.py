@@ -90,7 +90,7 @@ def test_strokes_in_order_are_taken() -> None:
 def test_a_file_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "LARGEST_TEXT", 1 << 20)
     monkeypatch.setattr(files.read_bounded, "__defaults__", (1 << 20,))
-    with pytest.raises(ScribbleError, match="/dev/zero: cannot be read .larger than 1 MB"):
+    with pytest.raises(ScribbleError, match=r"/dev/zero: cannot be read .larger than 1 MB"):
         read_scribbles("/dev/zero")
 
 
