@@ -127,16 +127,20 @@ class Stage:
         for start in range(0, self.frames, step):
             yield start, self.read(start, min(start + step, self.frames))
 
-    def broken_chunks(self) -> Iterator[tuple[Path, str]]:
-        """Read every chunk, and name the files whose bytes are not those that were written."""
+    def broken_chunks(self) -> Iterator[tuple[Path, Exception]]:
+        """Read every chunk; name the files whose bytes are not those that were written, and why.
+
+        The reason is an ``OSError`` where a file cannot be read, which tells nothing of its bytes.
+        """
         for level, array in zip(self.pyramid.levels, self._arrays, strict=True):
             for chunk in range(self.chunks):
                 start = chunk * CHUNK_FRAMES
                 file = chunk_file(self.folder / level.name, chunk)
                 try:
+                    file.open("rb").close()  # zarr takes some that cannot be opened for zeros
                     array[start : min(start + CHUNK_FRAMES, self.frames)]
                 except (ValueError, OSError, BaseZarrError) as problem:
-                    yield file, str(problem)
+                    yield file, problem
 
     def check_unchanged(self) -> None:
         """Make sure that what was read came from one stage, not from two.
