@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ def replacing(file: Path, suffix: str | None = None) -> Iterator[Path]:
     """
     tmp = file.with_name(f".{file.stem}.{os.getpid()}{file.suffix if suffix is None else suffix}")
     try:
+        tmp.touch()  # libraries that write files tell less of why they cannot
         yield tmp
         os.replace(tmp, file)
     finally:
@@ -77,5 +79,14 @@ def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:
 
 def unwritable(place: Path, problem: OSError) -> OutputError:
     """The one line for a disk that is full, read-only, or not ours."""
-    reason = os.strerror(problem.errno) if problem.errno else str(problem).splitlines()[0]
-    return OutputError(f"{place}: cannot be written ({reason}); free room there, or name another")
+    return OutputError(
+        f"{place}: cannot be written ({reason(problem)}); free room there, or name another"
+    )
+
+
+def reason(problem: OSError) -> str:
+    """Why a file could not be used, in the system's words, without the name of a file aside."""
+    number = problem.errno
+    if number is None and (told := re.search(r"errno = (\d+)", str(problem))):
+        number = int(told[1])  # as HDF5 tells
+    return os.strerror(number) if number else str(problem).splitlines()[0]
