@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,9 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # on the format, of no use to whoever has the file
+            warnings.simplefilter("ignore")
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises many kinds for a broken file
         # Beyond its first sentence torch gives advice, such as to load what may run any code.
         told = re.split(r"(?<=\w)\. |\n", str(problem) or type(problem).__name__)[0]

@@ -6,11 +6,13 @@ A clip is read as a stream, frame by frame, and is known by a fingerprint of its
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -211,7 +213,9 @@ def open_davis_sequence(
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path))
+    # As bytes: a name that is no text in this locale would crash OpenCV, were it a str.
+    name: Any = os.fsencode(path)
+    capture = cv2.VideoCapture(name)
     if not capture.isOpened():
         raise ClipError(f"{path}: OpenCV cannot open this video; is it whole, and a video at all?")
     return capture

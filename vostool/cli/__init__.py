@@ -108,7 +108,8 @@ def run() -> None:
 def _print_any_name() -> None:
     """Let the output take any text, whatever the locale: names of files come out as they are.
 
-    What the locale's encoding lacks is written as Python writes it, ``\\xe9``.
+    The locale C, which knows ASCII alone, gets UTF-8, as Python itself does it where it may. What
+    another encoding lacks is written as Python writes it, ``\\xe9``.
     """
 
     def encoded(problem: UnicodeError) -> tuple[bytes, int]:
@@ -125,7 +126,8 @@ def _print_any_name() -> None:
     codecs.register_error("vostool", encoded)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None where it is closed
-            stream.reconfigure(errors="vostool")
+            ascii_alone = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if ascii_alone else None, errors="vostool")
 
 
 if __name__ == "__main__":
