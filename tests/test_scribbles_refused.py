@@ -69,12 +69,12 @@ def test_hidden_files_are_no_scribbles(tmp_path: Path) -> None:
         Scribbles("s", {0: [Stroke(1, np.array([[np.nan, 0.5]]))]}, {}),
         Scribbles("s", {0: [Stroke(1, np.array([[0.5, 2.0]]))]}, {}),
         Scribbles("s", {0: [Stroke(1, [[0.5, 0.5]])]}, {}),  # type: ignore[arg-type]
-        Scribbles("s", {0: [Stroke(1, np.array([["a", "b"]]))]}, {}),  # type: ignore[arg-type]
+        Scribbles("s", {0: [Stroke(1, np.array([["a", "b"]]))]}, {}),
         Scribbles("s", {-1: [Stroke(1, LINE)]}, {}),
         Scribbles("s", {}, {-1: np.zeros(SIZE, np.int16)}),
         Scribbles("s", {}, {0: np.full(SIZE, 300, np.int16)}),
         Scribbles("s", {}, {0: np.full(SIZE, -2, np.int16)}),
-        Scribbles("s", {}, {0: np.full(SIZE, np.nan)}),  # type: ignore[dict-item]
+        Scribbles("s", {}, {0: np.full(SIZE, np.nan)}),
     ],
 )
 def test_strokes_made_without_a_check_are_checked_against_the_clip(scribbles: Scribbles) -> None:

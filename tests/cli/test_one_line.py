@@ -16,9 +16,9 @@ from filelock import FileLock
 
 import vostool as package
 from tests.conftest import REPOSITORY, Done, Vostool, moving_square
-from vostool.adapter import file as adapter_file
 from vostool.cli import main
 from vostool.errors import OutputError
+from vostool.files import unwritable
 from vostool.pipeline import extraction
 from vostool.store import FeatureStore, StoredClip, writer
 
@@ -174,5 +174,5 @@ def test_an_adapter_that_cannot_be_written_is_called_by_its_name(
 
 def test_hdf5_tells_reasons_in_the_systems_words() -> None:
     told = "unable to open file: name = '.a.17.h5', errno = 30, error message = 'Read-only'"
-    problem = adapter_file.unwritable(Path("out/a.h5"), OSError(told))
+    problem = unwritable(Path("out/a.h5"), OSError(told))
     assert str(problem).startswith("out/a.h5: cannot be written (Read-only file system)")

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from vostool.version import __version__
 from vostool.errors import UsageError, VostoolError
+from vostool.version import __version__
 
 _COMMANDS = {
     "extract": "Run the backbone over clips and keep their features.",
