@@ -52,7 +52,7 @@ def check_name(name: str) -> str:
     """
     if len(os.fsencode(name)) > LONGEST_NAME:
         raise ClipNameError(
-            f"{name[:20]}… cannot name a clip: it has {len(os.fsencode(name))} bytes, "
+            f"{name!r} cannot name a clip: it has {len(os.fsencode(name))} bytes, "
             f"{LONGEST_NAME} are the most"
         )
     if not is_name(name):
