@@ -128,7 +128,7 @@ def test_painted_folder_is_read(tmp_path: Path, mode: str) -> None:
         write_png(tmp_path / "00012.png", pixels)
     else:
         Image.fromarray(pixels).save(tmp_path / "00012.png")
-    write_png(tmp_path / "3.png", np.full((3, 4), 7, np.uint8))
+    write_png(tmp_path / "3.png", 7 * np.eye(3, 4, dtype=np.uint8))
     scribbles = read_scribbles(tmp_path)
     assert scribbles.annotated_frames == [3, 12]
     assert scribbles.object_ids == [1, 7, 254]
@@ -140,19 +140,19 @@ def test_painted_folder_is_read(tmp_path: Path, mode: str) -> None:
 
 def test_blank_painted_frames_are_not_annotated(tmp_path: Path) -> None:
     write_png(tmp_path / "00000.png", np.zeros((3, 4), np.uint8))
-    write_png(tmp_path / "00001.png", np.ones((3, 4), np.uint8))
+    write_png(tmp_path / "00001.png", np.eye(3, 4, dtype=np.uint8))
     assert read_scribbles(tmp_path).annotated_frames == [1]
 
 
 def test_stroke_map_leaves_what_was_painted_alone(tmp_path: Path) -> None:
-    write_png(tmp_path / "0.png", np.ones((3, 4), np.uint8))
+    write_png(tmp_path / "0.png", np.eye(3, 4, dtype=np.uint8))
     scribbles = read_scribbles(tmp_path)
     scribbles.stroke_map(0, (3, 4))[:] = 9
-    assert (scribbles.stroke_map(0, (3, 4)) == 1).all()
+    assert (scribbles.stroke_map(0, (3, 4)) == 1).sum() == 3
 
 
 def test_painted_at_another_size_is_refused(tmp_path: Path) -> None:
-    write_png(tmp_path / "00002.png", np.ones((3, 4), np.uint8))
+    write_png(tmp_path / "00002.png", np.eye(3, 4, dtype=np.uint8))
     scribbles = read_scribbles(tmp_path)
     refusal(lambda: scribbles.check_against(9, (6, 8)), str(tmp_path), "frame 2", "4x3", "8x6")
 
@@ -164,13 +164,13 @@ def test_rgb_png_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["frame_1.png", "-1.png", "1.5.png", "²3.png"])
 def test_oddly_named_png_is_refused(tmp_path: Path, name: str) -> None:
-    write_png(tmp_path / name, np.ones((3, 4), np.uint8))
+    write_png(tmp_path / name, np.eye(3, 4, dtype=np.uint8))
     refusal(lambda: read_scribbles(tmp_path), str(tmp_path / name), "00012.png")
 
 
 def test_two_pngs_of_one_frame_are_refused(tmp_path: Path) -> None:
-    write_png(tmp_path / "1.png", np.ones((3, 4), np.uint8))
-    write_png(tmp_path / "00001.png", np.full((3, 4), 2, np.uint8))
+    write_png(tmp_path / "1.png", np.eye(3, 4, dtype=np.uint8))
+    write_png(tmp_path / "00001.png", 2 * np.eye(3, 4, dtype=np.uint8))
     refusal(lambda: read_scribbles(tmp_path), str(tmp_path))
 
 
@@ -299,7 +299,7 @@ def test_scribbles_on_more_frames_than_the_clip_has_are_refused(frames: int) -> 
 
 
 def test_painted_frame_past_the_clips_end_is_refused(tmp_path: Path) -> None:
-    write_png(tmp_path / "00010.png", np.ones((3, 4), np.uint8))
+    write_png(tmp_path / "00010.png", np.eye(3, 4, dtype=np.uint8))
     scribbles = read_scribbles(tmp_path)
     refusal(lambda: scribbles.check_against(10, (3, 4)), str(tmp_path), "11 frames", "10")
 

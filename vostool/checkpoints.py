@@ -7,13 +7,15 @@ the network whose features a network reads. torch is imported where tensors are,
 from __future__ import annotations
 
 import hashlib
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.errors import WeightsError
-from vostool.files import replacing
+from vostool.files import reason, replacing
 from vostool.tf_checkpoint import TF_INDEX, read_tf_checkpoint
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def write_weights(file: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         with replacing(file) as tmp:
             tmp.write_bytes(save(halved, metadata=metadata))
     except OSError as problem:
-        raise WeightsError(f"{file}: cannot be written ({problem})") from problem
+        raise WeightsError(f"{file}: cannot be written ({reason(problem)})") from problem
 
 
 def load_weights(network: nn.Module, file: Path, rename: Rename = same_name) -> None:
@@ -185,10 +187,13 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     import torch
 
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # on the format, of no use to whoever has the file
+            warnings.simplefilter("ignore")
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as problem:  # torch raises many kinds for a broken file
-        reason = (str(problem) or type(problem).__name__).splitlines()[0]
-        raise WeightsError(f"{file}: not a readable state dict ({reason})") from problem
+        # Beyond its first sentence torch gives advice, such as to load what may run any code.
+        told = re.split(r"(?<=\w)\. |\n", str(problem) or type(problem).__name__)[0]
+        raise WeightsError(f"{file}: not a readable state dict ({told})") from problem
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]  # as trainers wrap it, beside the optimiser's
     if not isinstance(state, dict):

@@ -6,17 +6,19 @@ A clip is read as a stream, frame by frame, and is known by a fingerprint of its
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from vostool.errors import ClipError
-from vostool.images import IMAGE_SUFFIXES, Frame, read_image
+from vostool.images import Frame, is_image, read_image
 
 FRAMES_A_HEADER_MAY_OVERSTATE = 0.01
 """Containers without an index estimate their frame count; within this share (and two frames) a
@@ -41,10 +43,13 @@ class Clip:
 
     @cached_property
     def files(self) -> list[Path]:
-        """The image files taken, in natural order of their names; empty for a video."""
+        """The image files taken, in natural order of their names; empty for a video.
+
+        Hidden files are none of them.
+        """
         if not self.path.is_dir():
             return []
-        images = (f for f in self.path.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES)
+        images = filter(is_image, self.path.iterdir())
         return sorted(images, key=lambda file: (_natural_order(file), file.name))[
             self.start : self.stop
         ]
@@ -91,6 +96,11 @@ class Clip:
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Decode the frames one after the other, from number ``start`` of this clip on.
+
+        A video that breaks off is told of. One whose bytes are damaged in the middle is not: FFmpeg
+        fills the picture up from its neighbours, and OpenCV passes on neither that it did, nor the
+        options that would make it stop (``err_detect``, ``xerror`` and ``ec`` of
+        ``OPENCV_FFMPEG_CAPTURE_OPTIONS`` do not reach the decoder).
 
         Raises:
             ImageError: a frame's file is not a whole image.
@@ -155,6 +165,8 @@ def open_clip(
         raise ClipError(
             f"{path}: no such clip; give a folder of JPEG or PNG frames or a video file"
         )
+    if not (path.is_dir() or path.is_file()):
+        raise ClipError(f"{path}: a pipe or a device; give a video file or a folder of frames")
     if frames[0] < 0 or (frames[1] or 0) < 0:
         raise ClipError(f"{path}: frames {_range(frames)} counts from the end; count from 0")
     clip = Clip(name or default_name(path), path, *frames)
@@ -201,7 +213,9 @@ def open_davis_sequence(
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path))
+    # As bytes: a name that is no text in this locale would crash OpenCV, were it a str.
+    name: Any = os.fsencode(path)
+    capture = cv2.VideoCapture(name)
     if not capture.isOpened():
         raise ClipError(f"{path}: OpenCV cannot open this video; is it whole, and a video at all?")
     return capture

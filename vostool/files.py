@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from filelock import FileLock, Timeout
 
 from vostool.errors import OutputError
 
+LARGEST_TEXT = 256 << 20
+"""Bytes of a file that is read as a whole: hours of strokes take a hundredth of it."""
 WORKSPACE = ".vostool-"
 """How the names of workspaces begin."""
 LOCK = "lock"
@@ -233,7 +236,36 @@ def _flush(descriptor: int) -> None:
         os.fsync(descriptor)
 
 
+def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:
+    """Read a file of text that a person names: also an open pipe, as a shell's ``<(…)`` is one.
+
+    Neither a device that never ends nor a pipe that nobody writes to keeps it waiting.
+
+    Args:
+        file: what to read.
+        most: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, or is larger.
+    """
+    with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as stream:
+        os.set_blocking(stream.fileno(), True)
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most >> 20} MB")
+    return content
+
+
 def unwritable(place: Path, problem: OSError) -> OutputError:
     """The one line for a disk that is full, read-only, or not ours."""
-    reason = os.strerror(problem.errno) if problem.errno else str(problem).splitlines()[0]
-    return OutputError(f"{place}: cannot be written ({reason}); free room there, or name another")
+    return OutputError(
+        f"{place}: cannot be written ({reason(problem)}); free room there, or name another"
+    )
+
+
+def reason(problem: OSError) -> str:
+    """Why a file could not be used, in the system's words, without the name of a file aside."""
+    number = problem.errno
+    if number is None and (told := re.search(r"errno = (\d+)", str(problem))):
+        number = int(told[1])  # as HDF5 tells
+    return os.strerror(number) if number else str(problem).splitlines()[0]

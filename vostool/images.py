@@ -19,6 +19,8 @@ Mask = npt.NDArray[np.uint8]
 """(H, W) uint8: the object id of each pixel, 0 = background."""
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+LARGEST_LABEL = 255
+WHITE_OF_16_BITS = 65535
 
 _UNREADABLE = (
     UnidentifiedImageError,
@@ -30,15 +32,25 @@ _UNREADABLE = (
 """What Pillow raises for a file that is no whole image."""
 
 
+def is_image(file: Path) -> bool:
+    """Whether a folder's entry counts as an image, by its name.
+
+    Hidden ones do not: macOS lays ``._00012.png``, which is no image, beside each ``00012.png``.
+    """
+    return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
+
+
 def read_image(file: Path) -> Frame:
-    """Decode one image file, upright, as RGB.
+    """Decode one image file, upright, as RGB; grey of 16 bits is scaled to 8.
 
     Raises:
         ImageError: the file is not a whole image.
     """
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
             upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):  # convert() would clip at 255, not scale
+                upright = Image.fromarray(_scaled_to_8_bits(file, np.asarray(upright)))
             return np.asarray(upright.convert("RGB"))
     except _UNREADABLE as problem:
         raise _not_whole(file, problem) from problem
@@ -48,15 +60,20 @@ def read_mask(file: Path) -> Mask:
     """Decode a label mask as it is: an indexed or a grey image.
 
     Raises:
-        ImageError: the file is not a whole image, or is one in colour.
+        ImageError: the file is not a whole image, is one in colour, or has values above 255.
     """
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
             mode, pixels = image.mode, np.asarray(image)
     except _UNREADABLE as problem:
         raise _not_whole(file, problem) from problem
-    if mode not in ("P", "L", "1"):
+    if mode not in ("P", "L", "1") and not mode.startswith("I"):
         raise ImageError(f"{file}: is a {mode} image; save it indexed, one index an object")
+    if pixels.max(initial=0) > LARGEST_LABEL:
+        raise ImageError(
+            f"{file}: has values up to {pixels.max()}, labels are 0..{LARGEST_LABEL}; "
+            "save it with 8 bits, one index an object"
+        )
     return pixels.astype(np.uint8)
 
 
@@ -67,10 +84,33 @@ def image_size(file: Path) -> tuple[int, int]:
         ImageError: the file is missing or is no image.
     """
     try:
-        with Image.open(file) as image:
+        with _opened(file) as image:
             return image.height, image.width
     except _UNREADABLE as problem:
         raise _not_whole(file, problem) from problem
+
+
+def _opened(file: Path) -> Image.Image:
+    """Open a regular file: a pipe or a device would be waited for, perhaps for ever.
+
+    Raises:
+        OSError: it is none, or is no image.
+    """
+    if file.exists() and not file.is_file():
+        raise OSError("not a regular file")
+    return Image.open(file)
+
+
+def _scaled_to_8_bits(file: Path, grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Grey of 16 bits as that of 8: 0 stays 0, and 65535 becomes 255.
+
+    Raises:
+        ImageError: there are values beyond 16 bits, of which nobody knows what is white.
+    """
+    values = grey.astype(np.int64)
+    if values.size and not 0 <= values.min() <= values.max() <= WHITE_OF_16_BITS:
+        raise ImageError(f"{file}: has more than 16 bits a pixel; save it with 8 or 16")
+    return np.rint(values / (WHITE_OF_16_BITS / 255)).astype(np.uint8)
 
 
 def _not_whole(file: Path, problem: Exception) -> ImageError:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from vostool.errors import VostoolError
 
+FEATURES = ("backbone", "context", "both")
+"""The features that a classifier can read."""
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.errors import ScribbleError
-from vostool.images import read_mask
+from vostool.files import read_bounded
+from vostool.images import is_image, read_mask
 
 BACKGROUND = 0
 LARGEST_OBJECT_ID = 255
@@ -26,6 +27,8 @@ PAINTED_BACKGROUND = 255
 """The index of background strokes in a painted PNG or array, where 0 is the blank canvas."""
 UNMARKED = -1
 """Where a stroke map holds no stroke."""
+MOST_OF_A_FRAME = 0.5
+"""Strokes of one label that cover more than this share of a painted file are its canvas."""
 
 StrokeMap = npt.NDArray[np.int16]
 """(H, W): the object id drawn on each pixel, 0 for background strokes, -1 where nothing is."""
@@ -80,12 +83,8 @@ class Scribbles:
         for frame, pixels in painted.items():
             where = f"{source}: frame {frame}"
             pixels = np.asarray(pixels)
-            if frame < 0:
-                raise ScribbleError(f"{where}: frames count from 0")
-            if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
-                raise ScribbleError(f"{where}: must be an array (H, W) of whole numbers")
-            if pixels.size and (pixels.min() < 0 or pixels.max() > PAINTED_BACKGROUND):
-                raise ScribbleError(f"{where}: its values must be in 0..{PAINTED_BACKGROUND}")
+            _check_frame(frame, source)
+            _check_painted(pixels, where, 0, PAINTED_BACKGROUND)
             marks = pixels.astype(np.int16)
             marks[pixels == 0] = UNMARKED
             marks[pixels == PAINTED_BACKGROUND] = BACKGROUND
@@ -106,11 +105,7 @@ class Scribbles:
         Raises:
             ScribbleError: an object id or a point is out of range.
         """
-        for frame, here in strokes.items():
-            if frame < 0:
-                raise ScribbleError(f"{source}: frame {frame}: frames count from 0")
-            for number, stroke in enumerate(here):
-                _check_stroke(stroke, f"{source}: frame {frame}, stroke {number}")
+        _check_strokes(strokes, source)
         return cls(source, {frame: list(here) for frame, here in strokes.items() if here}, {})
 
     @property
@@ -127,11 +122,17 @@ class Scribbles:
         return sorted(ids - {BACKGROUND})
 
     def check_against(self, frames: int, size: tuple[int, int]) -> None:
-        """Make sure that these scribbles can lie on a clip.
+        """Make sure that these scribbles can lie on a clip, however they were made.
+
+        Args:
+            frames: how many the clip has.
+            size: (H, W) of the clip.
 
         Raises:
-            ScribbleError: they speak of more frames than it has, or were painted at another size.
+            ScribbleError: an object id or a point is out of range; they speak of more frames than
+                the clip has, or were painted at another size.
         """
+        _check_strokes(self.strokes, self.source)
         last = max(self.annotated_frames, default=-1)
         if last >= frames or (self.frames or 0) > frames:
             told = max(last + 1, self.frames or 0)
@@ -140,10 +141,13 @@ class Scribbles:
                 "give the scribbles of this clip, or extract the range they were drawn on"
             )
         for frame, drawn in self.drawn.items():
+            where = f"{self.source}: frame {frame}"
+            _check_frame(frame, self.source)
+            _check_painted(drawn, where, UNMARKED, LARGEST_OBJECT_ID)
             if drawn.shape != size:
                 raise ScribbleError(
-                    f"{self.source}: frame {frame} was painted at {drawn.shape[1]}x"
-                    f"{drawn.shape[0]}, the clip is {size[1]}x{size[0]}; paint at the clip's size"
+                    f"{where} was painted at {drawn.shape[1]}x{drawn.shape[0]}, the clip is "
+                    f"{size[1]}x{size[0]}; paint at the clip's size"
                 )
 
     def check_sequence(self, names: Collection[str]) -> None:
@@ -271,12 +275,33 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
     return stroke
 
 
+def _check_strokes(strokes: Mapping[int, Sequence[Stroke]], source: str) -> None:
+    for frame, here in strokes.items():
+        _check_frame(frame, source)
+        for number, stroke in enumerate(here):
+            _check_stroke(stroke, f"{source}: frame {frame}, stroke {number}")
+
+
+def _check_frame(frame: int, source: str) -> None:
+    if isinstance(frame, bool) or not isinstance(frame, (int, np.integer)) or frame < 0:
+        raise ScribbleError(f"{source}: frame {frame}: frames count from 0")
+
+
+def _check_painted(pixels: npt.NDArray[Any], where: str, least: int, most: int) -> None:
+    if pixels.ndim != 2 or pixels.dtype.kind not in "iu":
+        raise ScribbleError(f"{where}: must be an array (H, W) of whole numbers")
+    if pixels.size and (pixels.min() < least or pixels.max() > most):
+        raise ScribbleError(f"{where}: its values must be in {least}..{most}")
+
+
 def _check_stroke(stroke: Stroke, where: str) -> None:
     object_id, path = stroke.object_id, stroke.path
     if isinstance(object_id, bool) or not isinstance(object_id, (int, np.integer)):
         raise ScribbleError(f'{where}: "object_id" must be a whole number')
     if not BACKGROUND <= object_id <= LARGEST_OBJECT_ID:
         raise ScribbleError(f"{where}: object id {object_id} is not in 0..{LARGEST_OBJECT_ID}")
+    if not isinstance(path, np.ndarray) or path.dtype.kind not in "fiu":
+        raise ScribbleError(f'{where}: "path" must be an array of numbers')
     if path.ndim != 2 or path.shape[1] != 2 or not len(path):
         raise ScribbleError(f'{where}: "path" must be points (n, 2), x and y')
     outside = ~((path >= 0.0) & (path <= 1.0)).all(axis=1)  # NaN is caught here, too
@@ -296,7 +321,7 @@ def _is_number(value: Any) -> bool:
 
 def _read_json(path: Path) -> Scribbles:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_bounded(path).decode("utf-8"))
     except (ValueError, RecursionError) as problem:
         raise ScribbleError(f"{path}: not a JSON file ({problem})") from problem
     except OSError as problem:
@@ -307,7 +332,7 @@ def _read_json(path: Path) -> Scribbles:
 def _read_painted(folder: Path) -> Scribbles:
     """Indexed PNGs ``00012.png`` painted on a blank canvas: 0 is untouched, 255 is background."""
     painted: dict[int, npt.NDArray[np.uint8]] = {}
-    files = sorted(folder.glob("*.png"))
+    files = sorted(f for f in folder.iterdir() if is_image(f) and f.suffix.lower() == ".png")
     if not files:
         raise ScribbleError(f"{folder}: no PNG in this folder; name them by frame, as 00012.png")
     for file in files:
@@ -315,5 +340,22 @@ def _read_painted(folder: Path) -> Scribbles:
             raise ScribbleError(f"{file}: name it by its frame's number, as 00012.png")
         if int(file.stem) in painted:
             raise ScribbleError(f"{file}: frame {int(file.stem)} has another PNG; keep one of them")
-        painted[int(file.stem)] = read_mask(file)
+        painted[int(file.stem)] = pixels = read_mask(file)
+        _check_canvas(file, pixels)
     return Scribbles.from_arrays(painted, str(folder))
+
+
+def _check_canvas(file: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    """Make sure that a painted file's canvas is blank: paint programs sort palettes anew.
+
+    Raises:
+        ScribbleError: an index other than 0 lies where a canvas does.
+    """
+    covered = np.bincount(pixels.ravel(), minlength=1)
+    index = int(covered.argmax())
+    if index != 0 and covered[index] > MOST_OF_A_FRAME * pixels.size:
+        raise ScribbleError(
+            f"{file}: index {index} covers {covered[index] / pixels.size:.0%} of it, as a canvas "
+            "does; make the canvas index 0 (object k index k, background 255), and save the "
+            "palette as it is, not sorted or reduced"
+        )

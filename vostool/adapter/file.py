@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from vostool.adapter.ridge import DoubleArray, SufficientStatistics
 from vostool.adapter.sampling import Samples
 from vostool.errors import AdapterError
 from vostool.files import replacing, unwritable
 from vostool.outputs import check_replaceable
-from vostool.presets import Preset
+from vostool.presets import FEATURES, Preset
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID
 
 FAMILY = "vostool adapter"
@@ -125,25 +128,28 @@ class Adapter:
                     raise AdapterError(f"{file}: not an adapter of this version of vostool")
                 if h5.attrs["digest"] != _digest(h5):
                     raise ValueError("its content is not what was written")
-                provenance = json.loads(h5.attrs["provenance"])
-                provenance["size"] = tuple(provenance["size"])
-                provenance["scribbles"] = tuple(provenance["scribbles"])
+                most = file.stat().st_size
+                numbers = partial(_array, h5, kinds="f", most=most)
+                whole = partial(_array, h5, kinds="iu", most=most)
                 statistics = SufficientStatistics(
-                    tuple(int(i) for i in h5["object_ids"][:]),
-                    *(h5[f"statistics/{name}"][:] for name in ("counts", "sums", "gram")),
+                    tuple(int(i) for i in whole("object_ids")),
+                    *(numbers(f"statistics/{name}") for name in ("counts", "sums", "gram")),
                 )
                 samples, strokes = (
-                    Samples(**{name: h5[f"{kind}/{name}"][:] for name in Samples.empty().columns()})
+                    Samples(**{name: whole(f"{kind}/{name}") for name in Samples.empty().columns()})
                     for kind in ("samples", "strokes")
                 )
                 preset = Preset(**json.loads(h5.attrs["preset"]))
-                adapter = cls(
-                    h5["W"][:], statistics, samples, strokes, preset, Provenance(**provenance)
-                )
+                provenance = _provenance(json.loads(h5.attrs["provenance"]))
+                adapter = cls(numbers("W"), statistics, samples, strokes, preset, provenance)
+                _check_preset(preset)
                 _check_fit(adapter)
+                _check_places(adapter)
                 return adapter
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError) as problem:
-            reason = str(problem).splitlines()[0]
+        except AdapterError:
+            raise
+        except Exception as problem:  # h5py raises many kinds for a broken file
+            reason = (str(problem) or type(problem).__name__).splitlines()[0]
             raise AdapterError(f"{file}: not a whole adapter file ({reason})") from problem
 
 
@@ -182,6 +188,79 @@ def is_adapter(file: Path) -> bool:
             return str(h5.attrs.get("format", "")).startswith(FAMILY)
     except OSError:
         return False
+
+
+def _array(h5: h5py.File, name: str, *, kinds: str, most: int) -> npt.NDArray[Any]:
+    """An array of a file, as 64-bit numbers.
+
+    Args:
+        h5: the file.
+        name: the array's.
+        kinds: numpy's letters of the types that it may have.
+        most: bytes that it may have: those of the file, for none of ours is compressed. A header
+            can promise more than any memory holds.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    stored = h5[name]
+    if not isinstance(stored, h5py.Dataset) or stored.dtype.kind not in kinds:
+        raise ValueError(f"its {name} is not an array of numbers of its kind")
+    if stored.nbytes > most:
+        raise ValueError(f"its {name} claims to be larger than the file")
+    return np.asarray(stored[:], np.float64 if kinds == "f" else np.int64)
+
+
+def _provenance(stored: Any) -> Provenance:
+    """What a file tells of its making.
+
+    Raises:
+        ValueError: something in it is not of its type.
+        KeyError, TypeError: it has other keys.
+    """
+    height, width = stored["size"]
+    made = Provenance(
+        **{**stored, "size": (height, width), "scribbles": tuple(stored["scribbles"])}
+    )
+    words = (made.clip, made.network, made.features_key, made.version, *made.scribbles)
+    if not all(isinstance(word, str) for word in words) or not isinstance(made.made_from, dict):
+        raise ValueError("its provenance has a value of another type")
+    if not all(type(n) is int and n > 0 for n in made.size):
+        raise ValueError(f"its clip's size is {made.size}")
+    if type(made.seed) is not int or made.seed < 0:
+        raise ValueError(f"its seed is {made.seed!r}")
+    _check_features(made.features)
+    return made
+
+
+def _check_preset(preset: Preset) -> None:
+    """Raise ValueError unless a preset's values are of their types, and in range."""
+    for name, value in (("ridge", preset.ridge), ("boundary_margin", preset.boundary_margin)):
+        if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
+            raise ValueError(f"its preset's {name} is {value!r}")
+    if preset.ridge == 0 or not isinstance(preset.decoder, bool):
+        raise ValueError("its preset has a value that it cannot have")
+    _check_features(preset.features)
+
+
+def _check_features(kind: Any) -> None:
+    if kind not in FEATURES:
+        raise ValueError(f"it reads features {kind!r}; there are: {', '.join(FEATURES)}")
+
+
+def _check_places(adapter: Adapter) -> None:
+    """Raise ValueError unless all samples lie in a clip, with labels that there are."""
+    height, width = adapter.provenance.size
+    for samples in (adapter.samples, adapter.strokes):
+        for name, column, stop in (
+            ("frame", samples.frame, None),
+            ("x", samples.x, width),
+            ("y", samples.y, height),
+            ("object_id", samples.object_id, LARGEST_OBJECT_ID + 1),
+            ("round", samples.round, None),
+        ):
+            if len(column) and (column.min() < 0 or (stop is not None and column.max() >= stop)):
+                raise ValueError(f"a sample's {name} is out of range")
 
 
 def _check_fit(adapter: Adapter) -> None:

@@ -2,7 +2,8 @@
 
 Positives are the pixels on an object's scribbles, negatives those on background scribbles and
 pixels drawn at random in the annotated frame, outside the grown boxes of its scribbles and, from
-the second round on, only where the last round predicted background.
+the second round on, only where the last round predicted background. Of filled areas, a random
+choice of the pixels stands for all.
 
 A preset may leave corrections out that lie along the boundary of the last mask. After some rounds
 the errors that are left are slivers a few pixels wide. A feature grid of 8 pixels a vertex cannot
@@ -23,6 +24,9 @@ IntArray = npt.NDArray[np.int64]
 
 BOX_GROWTH = 1.2
 """How much the scribbles' boxes grow before negatives are drawn outside them (§2.3)."""
+MOST_A_CLASS = 20_000
+"""Scribbled pixels of a class and round that are samples, at most: ten times what people draw. Of
+areas filled with a brush, these are drawn at random; millions of them would not fit in memory."""
 FURTHEST = 0.05
 """Where the boxes leave nothing outside, this share of the frame, furthest from any stroke."""
 
@@ -107,13 +111,15 @@ def sample_round(
         scale: the clip's pixels to one of the network's.
 
     Returns:
-        The round's samples: the scribbled pixels, and random background to go with them.
+        The round's samples: the scribbled pixels, at most :data:`MOST_A_CLASS` of a class, and
+        random background to go with them.
     """
     number = int(earlier.round.max(initial=0)) + 1
     scribbled = scribbled_pixels(stroke_maps, number)
     slivers = _along_boundary(scribbled, predicted, preset.boundary_margin * scale)
     # The first strokes on an object are all there is to know of it, wherever they lie.
     scribbled = scribbled.select(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
+    scribbled = _capped(scribbled, np.random.default_rng((seed, number, MOST_A_CLASS)))
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
     wanted = max(0, positive - negative)
     candidates = [
@@ -148,6 +154,16 @@ def _drawable(marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None) -> npt.
     if predicted is not None:
         outside &= predicted == BACKGROUND
     return np.asarray(outside & (marks == UNMARKED))
+
+
+def _capped(scribbled: Samples, random: np.random.Generator) -> Samples:
+    """All samples of the classes that have few, and a random choice of those that have many."""
+    kept = np.ones(len(scribbled), np.bool_)
+    for object_id in np.unique(scribbled.object_id):
+        here = np.flatnonzero(scribbled.object_id == object_id)
+        if len(here) > MOST_A_CLASS:
+            kept[random.permutation(here)[MOST_A_CLASS:]] = False
+    return scribbled if kept.all() else scribbled.select(kept)
 
 
 def _along_boundary(

@@ -5,8 +5,12 @@ Subcommands are imported when they are called, so that ``vostool --help`` needs 
 
 from __future__ import annotations
 
+import codecs
 import importlib
+import io
+import signal
 import sys
+from types import FrameType
 from typing import Any
 
 import click
@@ -80,11 +84,52 @@ def main() -> None:
 
 
 def run() -> None:
-    """The entry point of the ``vostool`` command."""
+    """The entry point of the ``vostool`` command.
+
+    Raises:
+        SystemExit: always, with the exit status: 128 and the signal's number after SIGINT and
+            SIGTERM, at which what is half-written is removed.
+    """
+    stopped: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped.append(128 + number)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & leave it
+            signal.signal(number, stop)
+    _print_any_name()
     try:
         main.main(prog_name="vostool")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    finally:
+        if stopped:  # whatever came of it on the way, such as an error of a pool that closed
+            sys.exit(stopped[0])
+
+
+def _print_any_name() -> None:
+    """Let the output take any text, whatever the locale: names of files come out as they are.
+
+    The locale C, which knows ASCII alone, gets UTF-8, as Python itself does it where it may. What
+    another encoding lacks is written as Python writes it, ``\\xe9``.
+    """
+
+    def encoded(problem: UnicodeError) -> tuple[bytes, int]:
+        assert isinstance(problem, UnicodeEncodeError)
+        text = problem.object[problem.start : problem.end]
+        parts = (
+            bytes([ord(letter) - 0xDC00])
+            if "\udc80" <= letter <= "\udcff"  # a byte of a name that is no text
+            else letter.encode("ascii", "backslashreplace")
+            for letter in text
+        )
+        return b"".join(parts), problem.end
+
+    codecs.register_error("vostool", encoded)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None where it is closed
+            ascii_alone = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding="utf-8" if ascii_alone else None, errors="vostool")
 
 
 if __name__ == "__main__":

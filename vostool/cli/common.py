@@ -14,7 +14,7 @@ import click
 from vostool.cli import completion
 from vostool.errors import VostoolError
 from vostool.pipeline.progress import say
-from vostool.presets import PRESETS
+from vostool.presets import FEATURES, PRESETS
 
 if TYPE_CHECKING:
     from vostool.mask_propagation import Refiner
@@ -22,10 +22,21 @@ if TYPE_CHECKING:
 SOME_FAILED = 3
 """Exit status when some clips of many failed; the others are done."""
 
+
+class StoreFolder(click.Path):
+    """A folder that has a name: an empty one, of an unset variable, would be the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The folder's path."""
+        if value == "":
+            self.fail("the store's folder has no name", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 store_option = click.option(
     "--store",
     "store_root",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=StoreFolder(file_okay=False, path_type=Path),
     envvar="VOSTOOL_STORE",
     default=Path("vostool-store"),
     show_default="$VOSTOOL_STORE or ./vostool-store",
@@ -52,7 +63,7 @@ seed_option = click.option(
 )
 features_option = click.option(
     "--features",
-    type=click.Choice(["backbone", "context", "both"]),
+    type=click.Choice(FEATURES),
     help="The stored features that the classifier reads.  [default: the preset's]",
 )
 model_option = click.option(
@@ -211,10 +222,16 @@ def one_blas_thread() -> None:
 
 
 def expand(arguments: tuple[str, ...]) -> list[str]:
-    """Clips or names as given, with ``-`` for one a line on standard input."""
+    """Clips or names as given, with ``-`` for one a line on standard input.
+
+    Raises:
+        click.UsageError: there is no standard input to read them from.
+    """
     expanded: list[str] = []
     for argument in arguments:
         if argument == "-":
+            if sys.stdin is None:
+                raise click.UsageError("-: standard input is closed; give it a name a line")
             expanded += [line.strip() for line in sys.stdin if line.strip()]
         else:
             expanded.append(argument)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +60,17 @@ def list_clips(store_root: Path, as_json: bool) -> None:
 @store_option
 @json_option
 def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
-    """Read every chunk against its checksum; name those that are damaged and exit with 1."""
+    """Read every chunk against its checksum; name those that are damaged and exit with 1.
+
+    Those that cannot be read, for permissions or a failing disk, are told apart from them.
+    """
     from vostool.errors import StoreError, UnknownClipError
     from vostool.store import STAGES, FeatureStore
 
+    if not store_root.is_dir():
+        raise StoreError(f"{store_root}: no such store; name it with --store")
     store = FeatureStore(store_root)
-    damaged = False
+    damaged = unreadable = False
     for name in expand(names) or store.names():
         clip = store.clip(name)
         if name not in store.names():
@@ -73,22 +79,24 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
             for stage_name in STAGES:
                 if not (clip.folder / network / stage_name).exists():
                     continue
-                try:
-                    stage = clip.stage(network, stage_name)
-                    problems = [f"{file}: {why}" for file, why in stage.broken_files()]
-                except StoreError as problem:
-                    problems = [str(problem)]
+                problems, closed = _problems(clip, network, stage_name)
                 for what in problems:
                     say(f"damaged: {what}")
+                for what in closed:
+                    say(f"cannot be read: {what}")
                 damaged |= bool(problems)
-                state = "damaged" if problems else "whole"
+                unreadable |= bool(closed)
+                state = "damaged" if problems else "unreadable" if closed else "whole"
                 result = {
                     "clip": name, "network": network, "stage": stage_name, "state": state,
-                    "damaged": problems,
+                    "damaged": problems, "unreadable": closed,
                 }  # fmt: skip
                 report(result, as_json, f"{name} {network} {stage_name} {state}")
     if damaged:
         say("Mend with: vostool store rm NAME --stage STAGE, then the command that makes it")
+    if unreadable:
+        say("What cannot be read may be whole: make it readable, then verify again")
+    if damaged or unreadable:
         sys.exit(1)
 
 
@@ -124,8 +132,34 @@ def remove(
         backbone = DEFAULT
     store = FeatureStore(store_root)
     for name in expand(names):
-        store.clip(name).remove(backbone, stage)
+        clip = store.clip(name)
+        if name in store.names():
+            with clip.lock(partial(say, f"{name}: another run writes it; waiting")):
+                pass  # its removal locks it again, without a word
+        clip.remove(backbone, stage)
         report({"clip": name, "network": backbone, "stage": stage}, as_json, name)
+
+
+def _problems(clip: StoredClip, network: str, stage: str) -> tuple[list[str], list[str]]:
+    """What of a stage is damaged, and what cannot be read, with the reason."""
+    from vostool.errors import StoreError
+    from vostool.files import reason
+    from vostool.store.manifest import MismatchError
+
+    damaged, unreadable = [], []
+    try:
+        for file, problem in clip.stage(network, stage).broken_files():
+            if isinstance(problem, MismatchError):
+                damaged.append(str(file))
+            else:
+                unreadable.append(f"{file} ({reason(problem)})")
+    except StoreError as problem:
+        cause = problem.__cause__
+        if isinstance(cause, PermissionError):
+            unreadable.append(f"{cause.filename or clip.folder} ({reason(cause)})")
+        else:
+            damaged.append(str(problem))
+    return damaged, unreadable
 
 
 def _networks(clip: StoredClip) -> list[str]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-import struct
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +16,6 @@ from vostool.masks import Mask
 
 RECORD = re.compile(r"\d{6,}-\d{6,}")
 """What files of records are called, by the spans' names."""
-NOT_A_RECORD = (
-    OSError, KeyError, ValueError, EOFError, RuntimeError, BadZipFile, struct.error, zlib.error,
-)  # fmt: skip
-"""What comes of an archive that is cut short or damaged."""
 STILL = 0.97
 """The Jaccard index above which the classifier's mask of a frame counts as what it was."""
 
@@ -113,13 +106,14 @@ class FolderCache:
             raise unwritable(folder, problem) from problem
 
     def find(self, name: str) -> Record | None:
-        """The record of a span, if there is a whole one."""
+        """The record of a span, if there is a whole one; a damaged one is made again."""
         try:
             with np.load(self._folder / f"{name}.npz", allow_pickle=False) as stored:
                 content = {field.name: stored[field.name] for field in fields(Record)}
-        except NOT_A_RECORD:
+        except Exception:  # zip files, their compression and numpy's heads each raise their own
             return None
-        return Record(**{**content, "began": str(content["began"])})
+        record = Record(**{**content, "began": str(content["began"])})
+        return record if _is_whole(record) else None
 
     def put(self, name: str, record: Record) -> None:
         """Keep the record of a span; the file appears, or is replaced, in one step.
@@ -139,6 +133,18 @@ class FolderCache:
         for file in self._folder.glob("*.npz"):
             if file.stem not in names and RECORD.fullmatch(file.stem):
                 file.unlink(missing_ok=True)
+
+
+def _is_whole(record: Record) -> bool:
+    """Whether a record's arrays are of their types, and go together."""
+    of_frames = (record.classifier, record.masks)
+    return (
+        all(array.ndim == 3 and array.dtype == np.uint8 for array in of_frames)
+        and len(record.classifier) == len(record.masks) > 0
+        and record.last.ndim == 3
+        and record.last.dtype == np.float16
+        and record.last.shape[1:] == record.classifier.shape[1:]
+    )
 
 
 def _alike(one: Mask, other: Mask) -> bool:

@@ -46,7 +46,11 @@ def propagate(
     from vostool.strnn.context import ContextRNN
 
     weights = find_weights(model)
-    stored.stage(backbone, "backbone")  # before a lock is made where there is nothing to lock
+    # Before a lock is made where there is nothing to lock, or nothing to write.
+    features = stored.stage(backbone, "backbone")
+    key = CacheKey({"features": features.cache_key.digest, "model": fingerprint(weights)})
+    if stage := already_made(stored, backbone, "context", key, quiet):
+        return stage
     with stored.lock(lambda: say(f"{stored.name}: another run writes it; waiting")):
         begun = time.perf_counter()
         features = stored.stage(backbone, "backbone")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from vostool import backbones
 from vostool.clips import Clip
-from vostool.errors import ClipError
+from vostool.errors import ClipError, OutputError
 from vostool.images import Frame
 from vostool.pipeline.progress import Progress, Say, quiet
 from vostool.pipeline.runtime import ahead, find_device, made_by
@@ -69,7 +70,16 @@ def extract(
         str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
     )
     check_not_taken(stored, clip)
-    with stored.lock(lambda: say(f"{stored.name}: another run writes it; waiting")):
+
+    def waiting() -> None:
+        say(f"{stored.name}: another run writes it; waiting")
+
+    # What is made needs no lock and no writing, so that a store may be read-only.
+    if stage := already_made(stored, backbone, "backbone", key, quiet):
+        if stage.metadata != metadata:
+            _note_source(stored, backbone, key, metadata, waiting)
+        return stored.stage(backbone, "backbone")
+    with stored.lock(waiting):
         begun = time.perf_counter()
         if stage := already_made(stored, backbone, "backbone", key, say):
             update_source(stage, metadata)
@@ -136,6 +146,19 @@ def already_made(
     why = key.difference(stage.cache_key)
     say(f"{stored.name}: making {stage_name} features again: {why}")
     return None
+
+
+def _note_source(
+    stored: StoredClip,
+    network: str,
+    key: CacheKey,
+    metadata: ClipMetadata,
+    waiting: Callable[[], None],
+) -> None:
+    """Note where a clip lies now, in a store that can be written to."""
+    with suppress(OutputError, OSError), stored.lock(waiting):
+        if stage := already_made(stored, network, "backbone", key, quiet):
+            update_source(stage, metadata)
 
 
 def _tell_pace(

@@ -17,6 +17,7 @@ chunks: there, the checksum of any chunk with its own checksum behind it would b
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -35,20 +36,27 @@ CHUNK_FRAMES = 8
 SUFFIX = ".zarr"
 PARTIAL = ".partial"
 LOCKS = ".locks"
+LONGEST_NAME = 200
+"""Bytes: file systems take 255, with what is added to a name."""
 _NAME = re.compile(r"[\w][\w .+=@,-]*")
 
 
 def is_name(name: str) -> bool:
     """Whether a clip can be called so."""
-    return bool(_NAME.fullmatch(name)) and len(name) <= 200
+    return bool(_NAME.fullmatch(name)) and len(os.fsencode(name)) <= LONGEST_NAME
 
 
 def check_name(name: str) -> str:
     """Return a clip's name if it can be one.
 
     Raises:
-        ClipNameError: it is empty, hidden, or would leave the store.
+        ClipNameError: it is empty, hidden, too long, or would leave the store.
     """
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        raise ClipNameError(
+            f"{name!r} cannot name a clip: it has {len(os.fsencode(name))} bytes, "
+            f"{LONGEST_NAME} are the most"
+        )
     if not is_name(name):
         raise ClipNameError(
             f"{name!r} cannot name a clip: letters, digits and . _ - + = @ , only, not beginning "

@@ -137,15 +137,17 @@ class Stage:
         for start in range(0, self.frames, step):
             yield start, self.read(start, min(start + step, self.frames))
 
-    def broken_files(self) -> Iterator[tuple[Path, str]]:
-        """Read every file again, and name those that are not what was written, and why."""
+    def broken_files(self) -> Iterator[tuple[Path, OSError]]:
+        """Read every file again; name those that are not what was written, and why.
+
+        The reason is a :class:`vostool.store.manifest.MismatchError` where the bytes are others,
+        and any other error where a file cannot be read, which tells nothing of its bytes.
+        """
         for path in self.manifest.files:
             try:
                 self.manifest.check(path, (self.folder / path).read_bytes(), self.folder)
-            except MismatchError:
-                yield self.folder / path, "damaged"
             except OSError as problem:
-                yield self.folder / path, f"cannot be read ({problem.strerror})"
+                yield self.folder / path, problem
 
     def check_unchanged(self) -> None:
         """Make sure that what was read came from one stage, not from two.

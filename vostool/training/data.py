@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.errors import ClipError
-from vostool.images import IMAGE_SUFFIXES, Frame, Mask, read_image, read_mask
+from vostool.images import Frame, Mask, is_image, read_image, read_mask
 from vostool.training.motion import moving_photo
 
 FURTHEST_STEP = 5
@@ -187,7 +187,7 @@ def open_photos(root: Path) -> list[Photo]:
     """
     folder = root / "images"
     files = sorted(folder.iterdir()) if folder.is_dir() else []
-    files = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    files = [file for file in files if is_image(file)]
     if not files:
         raise ClipError(f"{root}: no photos to train on; {folder} should hold images")
     masks = [root / "masks" / f"{file.stem}.png" for file in files]
@@ -214,9 +214,9 @@ def _resolution(folder: Path) -> Path:
 def _open_video(images: Path, annotations: Path) -> Video:
     if not annotations.is_dir() or not images.is_dir():
         raise ClipError(f"{annotations if images.is_dir() else images}: no such sequence")
-    by_stem = {f.stem: f for f in images.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES}
+    by_stem = {file.stem: file for file in images.iterdir() if is_image(file)}
     files = []
-    for annotation in sorted(annotations.glob("*.png")):
+    for annotation in sorted(filter(is_image, annotations.glob("*.png"))):
         if annotation.stem not in by_stem:
             raise ClipError(f"{annotation}: no frame {annotation.stem} in {images}")
         files.append((by_stem[annotation.stem], annotation))

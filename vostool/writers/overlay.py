@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +64,9 @@ def open_writer(file: Path, content: Content) -> Iterator[OverlayWriter]:
     codec = cv2.VideoWriter.fourcc(*"mp4v")
     try:
         with replacing(file, ".mp4") as tmp:
-            video = cv2.VideoWriter(str(tmp), codec, content.fps, (width, height))
+            # As bytes: a name that is no text in this locale would crash OpenCV, were it a str.
+            name: Any = os.fsencode(tmp)
+            video = cv2.VideoWriter(name, codec, content.fps, (width, height))
             try:
                 if file.is_dir() or not video.isOpened():
                     raise OutputError(
