@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import subprocess
@@ -17,6 +18,7 @@ from filelock import FileLock
 import vostool as package
 from tests.conftest import REPOSITORY, Done, Vostool, moving_square
 from vostool.cli import main
+from vostool.cli.store import _problems
 from vostool.errors import OutputError
 from vostool.files import unwritable
 from vostool.pipeline import extraction
@@ -82,17 +84,21 @@ def test_a_store_that_is_not_there_is_not_whole(vostool: Vostool, tmp_path: Path
 
 
 def test_a_chunk_that_cannot_be_read_is_not_called_damaged(
-    vostool: Vostool, prepared: tuple[Path, Path], tmp_path: Path
+    prepared: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subprocess.run(["cp", "-r", prepared[1], tmp_path / "store"], check=True)
-    stage = FeatureStore(tmp_path / "store").clip("square").stage("efficientnet-lite0", "backbone")
-    chunk = next(stage.folder.glob("*/c.0.0.0.0"))
-    chunk.unlink()
-    chunk.mkdir()  # root may read all files, so a folder stands in for one that is not ours
-    done = vostool("store", "verify")
-    assert done.status == 1 and f"cannot be read: {chunk} (Is a directory)" in done.err, done.err
-    assert "damaged" not in done.err and "store rm" not in done.err
-    assert "square efficientnet-lite0 backbone unreadable" in done.out
+    """Root may read all files, so the system's refusal is put into its mouth."""
+    clip = FeatureStore(prepared[1]).clip("square")
+    chunk = next((clip.folder / "efficientnet-lite0" / "backbone").glob("*/c.0.0.0.0"))
+    read = Path.read_bytes
+
+    def refuse(file: Path) -> bytes:
+        if file == chunk:
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+        return read(file)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    damaged, unreadable = _problems(clip, "efficientnet-lite0", "backbone")
+    assert damaged == [] and unreadable == [f"{chunk} (Permission denied)"]
 
 
 @pytest.mark.parametrize("name", ["a" * 201, "é" * 101])
