@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,10 +53,28 @@ def filling(folder: Path) -> Iterator[Path]:
         tmp.mkdir()
         yield tmp
         folder.mkdir(parents=True, exist_ok=True)
-        for file in sorted(tmp.iterdir()):
-            os.replace(file, folder / file.name)
+        with _unstopped():
+            for file in sorted(tmp.iterdir()):
+                os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
+
+
+@contextmanager
+def _unstopped() -> Iterator[None]:
+    """Let signals to stop wait for the end of a short block, so that it is done as a whole."""
+    came: list[int] = []
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other gets signals
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, signal.SIG_DFL if handler is None else handler)
+    for late in came:
+        signal.raise_signal(late)
 
 
 def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 import vostool as package
 from tests.conftest import moving_square
+from vostool.adapter import Adapter
+from vostool.files import filling
 
 FRAMES = 60
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -65,8 +68,10 @@ def test_a_stopped_run_says_so_and_leaves_nothing(
         assert run.returncode in (0, 128 + number, -number), err
         assert "Traceback" not in err, err
         assert left(folder) == set(), wait
-        if run.returncode:
-            assert not (folder / "new.h5").exists() and not list(folder.glob("m/*.png"))
+        # It may have been stopped on its way out.
+        assert len(list(folder.glob("m/*.png"))) in (0, FRAMES)
+        if (folder / "new.h5").exists():
+            Adapter.read(folder / "new.h5")
         shutil.rmtree(folder)
 
 
@@ -78,3 +83,30 @@ def test_a_stop_while_nothing_runs_but_waits(tmp_path: Path, number: signal.Sign
     run.send_signal(number)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 128 + number and err == b""
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_waits_until_a_folders_files_are_all_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    replace = os.replace
+
+    def stopped(*names: Path) -> None:
+        signal.raise_signal(number)
+        replace(*names)
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(SystemExit) as left, filling(tmp_path / "m") as aside:
+            for name in "abc":
+                (aside / name).write_text(name)
+            monkeypatch.setattr(os, "replace", stopped)
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert left.value.code == 128 + number
+    assert sorted(file.name for file in (tmp_path / "m").iterdir()) == ["a", "b", "c"]
+    assert [file.name for file in tmp_path.iterdir()] == ["m"]

@@ -14,7 +14,6 @@ shrink by a tenth at most, and reading them takes two to four times as long.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,11 @@ _NAME = re.compile(r"[\w][\w .+=@,-]*")
 
 def is_name(name: str) -> bool:
     """Whether a clip can be called so."""
-    return bool(_NAME.fullmatch(name)) and len(os.fsencode(name)) <= LONGEST_NAME
+    return bool(_NAME.fullmatch(name)) and _bytes(name) <= LONGEST_NAME
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode(errors="replace"))  # not the locale's, which may know ASCII alone
 
 
 def check_name(name: str) -> str:
@@ -50,10 +53,9 @@ def check_name(name: str) -> str:
     Raises:
         ClipNameError: it is empty, hidden, too long, or would leave the store.
     """
-    if len(os.fsencode(name)) > LONGEST_NAME:
+    if _bytes(name) > LONGEST_NAME:
         raise ClipNameError(
-            f"{name!r} cannot name a clip: it has {len(os.fsencode(name))} bytes, "
-            f"{LONGEST_NAME} are the most"
+            f"{name!r} cannot name a clip: it has {_bytes(name)} bytes, {LONGEST_NAME} are the most"
         )
     if not is_name(name):
         raise ClipNameError(
