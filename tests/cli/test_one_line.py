@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
@@ -143,6 +144,16 @@ def test_names_that_the_locale_cannot_write(tmp_path: Path, locale: dict[str, st
     assert done.status in (0, 1) and "Traceback" not in done.err, done.err
     done = in_shell("$V adapt a --scribbles größe-日本 --out größe.h5", tmp_path, **plain)
     one_line(done, "größe-日本")
+
+
+def test_a_name_within_a_file_that_the_locale_cannot_write(
+    prepared: tuple[Path, Path], tmp_path: Path
+) -> None:
+    session = package.open(prepared[0], store=tmp_path / "store", name="größe").session()
+    session.add_scribbles({0: [package.Stroke(1, np.array([[0.2, 0.5]]))]})
+    session.adapter.write(tmp_path / "a.h5")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    one_line(in_shell("$V render --adapter a.h5 --out m --store store", tmp_path, **plain), "größe")
 
 
 def read_only(*_: object) -> None:

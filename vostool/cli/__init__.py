@@ -62,6 +62,10 @@ class _Lazy(click.Group):
             raise  # a reader that has seen enough: click knows what to do
         except OSError as problem:
             raise click.ClickException(str(problem)) from problem
+        except UnicodeEncodeError as problem:
+            raise click.ClickException(
+                f"{problem.object}: this locale has no bytes for it; set LC_ALL=C.UTF-8"
+            ) from problem
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -17,7 +17,6 @@ chunks: there, the checksum of any chunk with its own checksum behind it would b
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,11 @@ _NAME = re.compile(r"[\w][\w .+=@,-]*")
 
 def is_name(name: str) -> bool:
     """Whether a clip can be called so."""
-    return bool(_NAME.fullmatch(name)) and len(os.fsencode(name)) <= LONGEST_NAME
+    return bool(_NAME.fullmatch(name)) and _bytes(name) <= LONGEST_NAME
+
+
+def _bytes(name: str) -> int:
+    return len(name.encode(errors="replace"))  # not the locale's, which may know ASCII alone
 
 
 def check_name(name: str) -> str:
@@ -52,10 +55,9 @@ def check_name(name: str) -> str:
     Raises:
         ClipNameError: it is empty, hidden, too long, or would leave the store.
     """
-    if len(os.fsencode(name)) > LONGEST_NAME:
+    if _bytes(name) > LONGEST_NAME:
         raise ClipNameError(
-            f"{name!r} cannot name a clip: it has {len(os.fsencode(name))} bytes, "
-            f"{LONGEST_NAME} are the most"
+            f"{name!r} cannot name a clip: it has {_bytes(name)} bytes, {LONGEST_NAME} are the most"
         )
     if not is_name(name):
         raise ClipNameError(
