@@ -140,7 +140,7 @@ class Stage:
     def broken_files(self) -> Iterator[tuple[Path, OSError]]:
         """Read every file again; name those that are not what was written, and why.
 
-        The reason is a :class:`vostool.store.manifest.MismatchError` where the bytes are others,
+        The reason is a ``MismatchError`` of the manifest where the bytes are others,
         and any other error where a file cannot be read, which tells nothing of its bytes.
         """
         for path in self.manifest.files:
