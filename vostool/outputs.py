@@ -38,7 +38,7 @@ def check_apart(output: Path, inputs: Iterable[Path]) -> None:
         same = ours == theirs or (ours.exists() and theirs.exists() and ours.samefile(theirs))
         if same:
             raise OutputError(f"{output}: this command reads it; name another place")
-        if theirs in ours.parents and theirs.is_dir():
+        if theirs in ours.parents:
             raise OutputError(
                 f"{output}: lies in {given}, which this command uses; name another place"
             )

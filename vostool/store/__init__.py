@@ -170,7 +170,8 @@ class StoredClip:
         if network is not None:
             folders = [folder / network / (stage or "") for folder in folders]
         there = [folder for folder in folders if folder.exists()]
-        if not there:
+        # A network is what lies in the clip's folder, and no path that leads out of it.
+        if not there or (network is not None and network not in self.networks()):
             what = " of ".join(part for part in (stage, network, self.name) if part)
             raise UnknownClipError(f"{what}: not in {self.store.root}")
         with self.lock():
