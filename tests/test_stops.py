@@ -175,6 +175,23 @@ def test_a_stop_after_the_work_is_too_late(tmp_path: Path) -> None:
     assert run(program, tmp_path) == (0, "done\n", "")
 
 
+def test_threads_that_are_left_in_their_work_tell_nothing(tmp_path: Path) -> None:
+    """At Python's own end zarr's background loop would tell of tasks that were destroyed."""
+    program = """
+    import asyncio, threading
+    async def forever():
+        while True:
+            await asyncio.to_thread(lambda: None)
+    def background():
+        asyncio.run(forever())
+    @run_stoppable
+    def work():
+        threading.Thread(target=background, daemon=True).start()
+        stop()
+    """
+    assert run(program, tmp_path) == (143, "", "")
+
+
 def test_signals_that_are_ignored_stay_so(tmp_path: Path) -> None:
     program = """
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -11,9 +11,11 @@ from vostool.stops import run_stoppable
 def run() -> None:
     """The entry point of the ``vostool`` command.
 
+    After SIGINT or SIGTERM the process ends here, with 128 and the signal's number, when what was
+    half-written is removed.
+
     Raises:
-        SystemExit: always, with the exit status: 128 and the signal's number after SIGINT and
-            SIGTERM, at which what is half-written is removed.
+        SystemExit: else, always, with the exit status.
     """
 
     def work() -> None:

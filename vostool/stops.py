@@ -9,10 +9,12 @@ comes of one, the exit status is the stop's.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from types import CodeType, FrameType
 from typing import ParamSpec, TypeVar
@@ -53,8 +55,7 @@ def run_stoppable(work: Callable[[], None]) -> None:
     After it a stop comes too late to matter, and is ignored. Signals that are ignored already, as
     ``nohup`` and a shell's ``&`` leave them, stay so.
 
-    Raises:
-        Stop: there was a stop, whatever else was raised.
+    Where there was one the process ends here, with its status, whatever else was raised.
     """
     stops = _Stops()
     for number in SIGNALS:
@@ -68,9 +69,13 @@ def run_stoppable(work: Callable[[], None]) -> None:
             raise
     finally:
         stops.end()
-    # Here no traceback holds the frames any more, so all that they held open has been closed.
     if stops.status:
-        raise Stop(stops.status)
+        # No traceback holds the frames any more, so all that they held open is closed. Of threads
+        # that were left in their work Python would tell at its own end, in many lines.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):  # closed, or not there
+                stream.flush()
+        os._exit(stops.status)
     sys.unraisablehook = told
 
 
