@@ -50,7 +50,7 @@ def extract(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         network_height: frames taller than this are scaled down for the network.
         progress: told of frames done.
-        say: told why features are made again.
+        say: told why features are made again, and of the weights where they are the user's.
 
     Raises:
         ClipError: the clip cannot be read as a whole, or its name is taken by another clip.
@@ -84,6 +84,8 @@ def extract(
         if stage := already_made(stored, backbone, "backbone", key, say):
             update_source(stage, metadata)
             return stage
+        for remark in backbones.find_network(backbone).remarks(weights):
+            say(remark)
         network = backbones.load_backbone(backbone, find_device(device), weights)
         network_size = _network_size(clip.size, network_height)
         key = replace(key, made_by=made_by(device, network.precision))
