@@ -164,10 +164,7 @@ def _put_folder(made: Path, folder: Path, keeps: Sequence[str]) -> None:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Swap two folders: in one step where the system can, else in two.
-
-    In two, the second folder becomes ``old`` beside the first.
-    """
+    """Swap two folders of one disk: in one step where the system can, else in three."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if hasattr(libc, "renameat2"):
@@ -177,9 +174,10 @@ def exchange(one: Path, other: Path) -> None:
             problem = ctypes.get_errno()
             if problem not in (errno.EINVAL, errno.ENOSYS):  # what file systems say that cannot
                 raise OSError(problem, os.strerror(problem), str(other))
-    old = one.with_name("old")
-    os.rename(other, old)
+    aside = one.with_name(f"{one.name}.aside")
+    os.rename(other, aside)
     os.rename(one, other)
+    os.rename(aside, one)
 
 
 @contextmanager
