@@ -61,14 +61,15 @@ class Subject:
         both: the backbone's and the context's features; those it reads, where it reads the
             backbone's.
         frames: reads the clip's frames, from one to before another.
-        scores: the scores (T, K, H, W) that masks are made of, of some frames' features.
+        scores: the scores (T, K, H, W) that masks are made of, of the frames from one on, by their
+            features.
     """
 
     adapter: Adapter
     reader: FeatureReader
     both: FeatureReader
     frames: Callable[[int, int], Sequence[Frame]]
-    scores: Callable[[Features], npt.NDArray[np.float32]]
+    scores: Callable[[int, Features], npt.NDArray[np.float32]]
 
 
 class Module(Protocol):

@@ -44,7 +44,7 @@ def build(weights: str | None, subject: Subject, device: torch.device) -> FrameP
     gain = np.float32(1.0 if adapter.preset.decoder else SCORE_GAIN)
 
     def classify(start: int, stop: int) -> npt.NDArray[np.float32]:
-        return gain * subject.scores(subject.reader.read(start, stop))
+        return gain * subject.scores(start, subject.reader.read(start, stop))
 
     file = RGMP.find_weights(weights)
     return FramePropagator(adapter.object_ids[1:], subject.frames, classify, file, device)

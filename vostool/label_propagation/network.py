@@ -1,0 +1,130 @@
+"""The network that carries labels: what it looks at, and how it corrects what matching says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vostool.label_propagation.matching import match_labels
+from vostool.layers import conv3, doubled
+
+DESCRIPTOR = 64
+"""Channels by which vertices are matched."""
+WIDTH = 32
+"""Channels of what corrects."""
+EVIDENCE = 4
+"""What is known of an object at a vertex: its label against the best other one, its label, its
+score, and how well the vertex was matched."""
+FEATURE_GAIN = 4.0
+"""Features are of unit length per stage, so each is small; this brings them to about one."""
+TEMPERATURE = 0.07
+LABEL_GAIN, SCORE_GAIN = 4.0, 1.0
+"""The logits begin as the labels' margins and the scores, times these."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network sees of a frame, at stride 16.
+
+    Attributes:
+        descriptor: (D, h, w), of unit length a vertex.
+        looks: (1, WIDTH, h, w), what the features say to the correction.
+        scores: (K, h, w) of the ridge classifier, each against the best of all else.
+    """
+
+    descriptor: Tensor
+    looks: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A frame whose labels are known.
+
+    Attributes:
+        descriptor: (D, h, w), of unit length a vertex.
+        labels: (K + 1, h, w), background first; shares that sum to 1.
+    """
+
+    descriptor: Tensor
+    labels: Tensor
+
+
+class LabelPropagator(nn.Module):
+    """Carries labels from frames to a frame next to them.
+
+    Args:
+        channels: of the features at strides 16 and 32.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.describe = nn.Conv2d(sum(channels), DESCRIPTOR, 1, bias=False)
+        nn.init.orthogonal_(self.describe.weight)  # as many products as can be are kept
+        self.read_features = nn.Conv2d(sum(channels), WIDTH, 1)
+        self.see = conv3(WIDTH, WIDTH)
+        self.weigh = conv3(EVIDENCE, WIDTH)
+        self.mix = conv3(WIDTH, WIDTH)
+        self.out = conv3(WIDTH, 1, begins_at_zero=True)
+        self.temperature = nn.Parameter(torch.tensor(TEMPERATURE))
+        self.label_gain = nn.Parameter(torch.tensor(LABEL_GAIN))
+        self.score_gain = nn.Parameter(torch.tensor(SCORE_GAIN))
+
+    def views(self, features: Sequence[Tensor], scores: Tensor) -> list[View]:
+        """What is seen of some frames.
+
+        Args:
+            features: (T, C, h, w) at strides 16 and 32.
+            scores: (T, K, h, w) at stride 16, of each object against all else.
+        """
+        fine, coarse = features
+        both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
+        descriptors = functional.normalize(self.describe(both), dim=1)
+        looks = self.see(functional.relu(self.read_features(both)))
+        return [View(descriptors[t], looks[t : t + 1], scores[t]) for t in range(len(descriptors))]
+
+    def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
+        """Labels (K + 1, h, w) of a frame, background first.
+
+        Args:
+            view: the frame.
+            known: frames near it.
+        """
+        labels, cosine = match_labels(
+            view.descriptor,
+            [frame.descriptor for frame in known],
+            [frame.labels for frame in known],
+            self.temperature.clamp(min=0.01),
+        )
+        margins, shares = label_margin(labels[None])[0], labels[1:]
+        evidence = torch.stack(
+            [margins, shares, view.scores, cosine.expand_as(shares)], 1
+        )  # (K, EVIDENCE, h, w)
+        mixed = self.mix(functional.relu(view.looks + self.weigh(evidence)))
+        correction = self.out(functional.relu(mixed))[:, 0]
+        logits = correction + self.label_gain * margins + self.score_gain * view.scores
+        return with_background(logits[None]).softmax(dim=1)[0]
+
+
+def label_margin(labels: Tensor) -> Tensor:
+    """Each object's label less the best other one, background among them.
+
+    Args:
+        labels: (T, K + 1, h, w), background first.
+
+    Returns:
+        (T, K, h, w), in -1..1; 0 where there are no labels.
+    """
+    best, second = labels.topk(2, dim=1).values.unbind(1)
+    objects = labels[:, 1:]
+    others = torch.where(objects == best[:, None], second[:, None], best[:, None])
+    return objects - others
+
+
+def with_background(logits: Tensor) -> Tensor:
+    """Objects' logits (T, K, h, w) behind background's, which is 0: (T, K + 1, h, w)."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
