@@ -30,6 +30,7 @@ EPILOG = """\b
 Examples:
   vostool evaluate --davis-root DAVIS --out results
   vostool evaluate --davis-root DAVIS --sequences bear,camel --rounds 2 --out quick
+  vostool evaluate --davis-root DAVIS --scribbles Scribbles-human --out people
   vostool evaluate --davis-root DAVIS --preset paper --jobs 8 --out paper
   vostool evaluate --davis-root DAVIS --preset paper --features backbone --out raw
   vostool evaluate --davis-root DAVIS --refine last --out refined
@@ -45,6 +46,13 @@ Examples:
 )
 @click.option("--subset", help="Sequences listed in ImageSets/2017/SUBSET.txt.  [default: val]")
 @click.option("--sequences", metavar="A,B,...", help="These sequences instead.")
+@click.option(
+    "--scribbles",
+    metavar="NAME",
+    default="Scribbles",
+    show_default=True,
+    help="The folder of the root that holds the first rounds, such as those drawn by people.",
+)
 @click.option(
     "--rounds",
     type=click.IntRange(1, 16),
@@ -118,6 +126,7 @@ def command(
     davis_root: Path,
     subset: str | None,
     sequences: str | None,
+    scribbles: str,
     rounds: int,
     jobs: int,
     official_metrics: bool,
@@ -138,8 +147,8 @@ def command(
 ) -> None:
     """Run the DAVIS interactive benchmark, with its own session and robot.
 
-    Each first round of scribbles in ROOT/Scribbles/SEQUENCE/ is a sample. The robot answers the
-    masks of a round with scribbles on the worst frame. Scores are AUC and J&F at 60 s, by two
+    Each first round of scribbles in ROOT/Scribbles/SEQUENCE/ is a sample. A robot answers the masks
+    of a round with scribbles on the worst frame. Scores are AUC and J&F at 60 s, by two
     clocks: warm has features stored already, cold counts their making in each first round.
 
     The folder of results gets warm.csv and cold.csv (the official reports), summary.json,
@@ -185,7 +194,7 @@ def command(
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
-        read_root(davis_root, subset=subset, names=names, say=say),
+        read_root(davis_root, subset=subset, names=names, scribbles=scribbles, say=say),
         method,
         Protocol(rounds, official_metrics=official_metrics),
         out,

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.label_propagation.network import label_margin
+from vostool.label_propagation.network import margin, with_background
 from vostool.layers import doubled, halved
 
-CHANNELS = 5
-"""Of one object: its score, its prior against the best other one, its prior, strokes on it, and
-strokes on anything else."""
-_SOFT = 3
-"""Of them, those that are averaged at coarser strides; strokes are thin, and keep their height."""
+CHANNELS = 6
+"""Of one object: its score and its prior, each against the best other one; the share of its prior;
+the best score of any object; strokes on it, and strokes on anything else."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class Evidence:
     """Of some frames.
 
     Attributes:
-        scores: (T, K, h, w) of the ridge classifier, each against all else, at the finest stride.
+        scores: (T, K, h, w) of the ridge classifier, each against background, at the finest stride.
         prior: (T, K + 1, h, w) the labels that were carried there, at stride 16, background first;
             0 where none were.
         strokes: (T, K + 1, h, w) where strokes are, background's first, at the finest stride.
@@ -44,14 +42,16 @@ class Evidence:
         Args:
             sizes: (h, w) of each stride's grid.
         """
-        margins, shares = label_margin(self.prior), self.prior[:, 1:]
+        margins, shares = margin(self.prior), self.prior[:, 1:]
+        looks, best = margin(with_background(self.scores)), self.scores.amax(dim=1)
         any_stroke = self.strokes.sum(dim=1)
         for k in range(self.scores.shape[1]):
             prior = torch.stack([margins[:, k], shares[:, k]], 1)
             for size in reversed(sizes[: _levels_below(sizes, prior)]):
                 prior = doubled(prior, size)
             own = self.strokes[:, k + 1]
-            soft = torch.cat([self.scores[:, k : k + 1], prior], 1)
+            soft = torch.cat([looks[:, k : k + 1], prior, best[:, None]], 1)
+            # Strokes are thin: averaged, they would fade.
             strokes = torch.stack([own, any_stroke - own], 1)
             at_stride = [torch.cat([soft, strokes], 1)]
             for _ in sizes[1:]:

@@ -21,7 +21,7 @@ FEATURE_GAIN = 4.0
 """Features are of unit length per stage, so each is small; this brings them to about one."""
 SCORE_GAIN = 4.0
 """Scores are near 0 and 1 by Eq. 3; the logits begin as the scores times this."""
-PRIOR_GAIN = 0.5
+PRIOR_GAIN = 1.0
 """And to them comes the prior's margin times this."""
 
 
@@ -82,6 +82,6 @@ class Decoder(nn.Module):
                 below = doubled(self.bring_up[n](x), read[n].shape[-2:])
                 x = read[n] + self.read_evidence[n](evidence[n]) + below
             x = self.refine[n](self.mix[n](functional.relu(x)))
-        score, margin = evidence[0][:, :1], evidence[0][:, 1:2]
-        logits: Tensor = self.out(functional.relu(x)) + self.gain * score + self.prior_gain * margin
+        looks, prior = evidence[0][:, :1], evidence[0][:, 1:2]
+        logits: Tensor = self.out(functional.relu(x)) + self.gain * looks + self.prior_gain * prior
         return logits

@@ -1,4 +1,4 @@
-"""What the decoder reads of the ridge classifier: each object's score against all else."""
+"""What the decoder reads of the ridge classifier: each object's score against background."""
 
 from __future__ import annotations
 
@@ -52,25 +52,11 @@ class Scoring:
         return scores
 
     def at(self, level: Level, on_grid: Tensor) -> Tensor:
-        """Scores (T, K, h, w) of the objects at a level, each against the best of all else.
+        """Scores (T, K, h, w) of the objects, each against background, at a level.
 
         Args:
             level: one of the pyramid's.
             on_grid: what :meth:`on_grid` made.
         """
         rows, columns = self._onto[level]
-        return margin(rows @ on_grid @ columns)
-
-
-def margin(scores: Tensor) -> Tensor:
-    """Each object's score less the best of the others' and of background's, which is 0.
-
-    Args:
-        scores: (T, K, h, w).
-    """
-    if scores.shape[1] == 1:
-        return scores
-    with_background = torch.cat([scores, torch.zeros_like(scores[:, :1])], dim=1)
-    best, second = with_background.topk(2, dim=1).values.unbind(1)
-    others = torch.where(scores == best[:, None], second[:, None], best[:, None])
-    return scores - others
+        return rows @ on_grid @ columns

@@ -16,14 +16,15 @@ DESCRIPTOR = 64
 """Channels by which vertices are matched."""
 WIDTH = 32
 """Channels of what corrects."""
-EVIDENCE = 4
-"""What is known of an object at a vertex: its label against the best other one, its label, its
-score, and how well the vertex was matched."""
+EVIDENCE = 6
+"""What is known of an object at a vertex: label and score, each against the best other one; the
+share of its label, and of all objects' together; the best score of any object; and how well the
+vertex was matched. Of alike objects the scores tell where they are, and not which is which."""
 FEATURE_GAIN = 4.0
 """Features are of unit length per stage, so each is small; this brings them to about one."""
 TEMPERATURE = 0.07
-LABEL_GAIN, SCORE_GAIN = 4.0, 1.0
-"""The logits begin as the labels' margins and the scores, times these."""
+LABEL_GAIN, SCORE_GAIN, ANY_GAIN = 4.0, 0.3, 1.0
+"""The logits begin as the labels' margins, the scores' and the best score, times these."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class View:
     Attributes:
         descriptor: (D, h, w), of unit length a vertex.
         looks: (1, WIDTH, h, w), what the features say to the correction.
-        scores: (K, h, w) of the ridge classifier, each against the best of all else.
+        scores: (K, h, w) of the ridge classifier, each against background.
     """
 
     descriptor: Tensor
@@ -73,13 +74,14 @@ class LabelPropagator(nn.Module):
         self.temperature = nn.Parameter(torch.tensor(TEMPERATURE))
         self.label_gain = nn.Parameter(torch.tensor(LABEL_GAIN))
         self.score_gain = nn.Parameter(torch.tensor(SCORE_GAIN))
+        self.any_gain = nn.Parameter(torch.tensor(ANY_GAIN))
 
     def views(self, features: Sequence[Tensor], scores: Tensor) -> list[View]:
         """What is seen of some frames.
 
         Args:
             features: (T, C, h, w) at strides 16 and 32.
-            scores: (T, K, h, w) at stride 16, of each object against all else.
+            scores: (T, K, h, w) at stride 16, of each object against background.
         """
         fine, coarse = features
         both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
@@ -100,27 +102,31 @@ class LabelPropagator(nn.Module):
             [frame.labels for frame in known],
             self.temperature.clamp(min=0.01),
         )
-        margins, shares = label_margin(labels[None])[0], labels[1:]
+        here, looks = margin(labels[None])[0], margin(with_background(view.scores[None]))[0]
+        shares, best = labels[1:], view.scores.amax(dim=0).expand_as(here)
+        anything = (1 - labels[:1]).expand_as(here)
         evidence = torch.stack(
-            [margins, shares, view.scores, cosine.expand_as(shares)], 1
+            [here, looks, shares, anything, best, cosine.expand_as(here)], 1
         )  # (K, EVIDENCE, h, w)
         mixed = self.mix(functional.relu(view.looks + self.weigh(evidence)))
         correction = self.out(functional.relu(mixed))[:, 0]
-        logits = correction + self.label_gain * margins + self.score_gain * view.scores
+        logits = (
+            correction + self.label_gain * here + self.score_gain * looks + self.any_gain * best
+        )
         return with_background(logits[None]).softmax(dim=1)[0]
 
 
-def label_margin(labels: Tensor) -> Tensor:
-    """Each object's label less the best other one, background among them.
+def margin(every: Tensor) -> Tensor:
+    """Each object's label or score less the best other one, background's among them.
 
     Args:
-        labels: (T, K + 1, h, w), background first.
+        every: (T, K + 1, h, w), background first.
 
     Returns:
-        (T, K, h, w), in -1..1; 0 where there are no labels.
+        (T, K, h, w); 0 where all are alike.
     """
-    best, second = labels.topk(2, dim=1).values.unbind(1)
-    objects = labels[:, 1:]
+    best, second = every.topk(2, dim=1).values.unbind(1)
+    objects = every[:, 1:]
     others = torch.where(objects == best[:, None], second[:, None], best[:, None])
     return objects - others
 

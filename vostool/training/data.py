@@ -116,10 +116,14 @@ class Photo:
         height, width, _ = read_image(self.image).shape
         return height, width
 
+    def read(self) -> tuple[Frame, Mask]:
+        """The photo (H, W, 3), and (H, W) 1 where its object is."""
+        image, mask = read_image(self.image), read_mask(self.mask)
+        return image, (mask > 127 if mask.max() > 1 else mask > 0).astype(np.uint8)
+
     def view(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Frame, Mask]:
         """A part of it at a size (H, W), and where its object is there."""
-        image, mask = read_image(self.image), read_mask(self.mask)
-        inside = (mask > 127 if mask.max() > 1 else mask > 0).astype(np.uint8)
+        image, inside = self.read()
         return Window.random(inside.shape, size, rng).view(image, inside)
 
 

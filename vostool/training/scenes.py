@@ -19,8 +19,6 @@ from vostool.training.motion import Path, Range, moving_layers, without_object
 
 FEWEST, MOST = 2, 5
 """Objects of a scene."""
-KINDS = 2
-"""Different cut-outs of a scene, at most; the others are copies of them."""
 TALL = (0.2, 0.55)
 """An object's longer side, in heights of the frame."""
 AWAY = 0.2
@@ -55,11 +53,10 @@ class Scene:
         """A scene at a size (H, W), or smaller where the photo is."""
         size = within(self.photo.size, size)
         behind = without_object(*self._any(rng).view(size, rng))
-        kinds = [cut_out(*self.photo.view(size, rng))]
-        kinds += [cut_out(*self._any(rng).view(size, rng)) for _ in range(KINDS - 1)]
+        kinds = [cut_out(*photo.read()) for photo in (self.photo, self._any(rng))]
         layers = []
         for number in range(int(rng.integers(FEWEST, MOST + 1))):
-            which = 0 if number < FEWEST else int(rng.integers(0, KINDS))
+            which = 0 if number < FEWEST else int(rng.integers(0, 2))
             layers.append((*placed(*kinds[which], size, rng), _path(rng)))
         return Shot(*moving_layers(behind, layers, frames, rng))
 
@@ -112,10 +109,8 @@ def scenes(photos: Sequence[Photo]) -> list[Scene]:
 
 
 def cut_out(image: Frame, mask: Mask) -> tuple[Frame, Mask]:
-    """An object's box (h, w, 3), and where in it the object is; the whole photo without one."""
+    """An object's box (h, w, 3), and where in it the object is."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return image, np.ones_like(mask)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return image[box], mask[box]
 
