@@ -62,6 +62,7 @@ class Played:
 @click.option("--rounds", default=8, show_default=True)
 @click.option("--row", "rows", type=click.Choice(ROWS), multiple=True, default=ROWS)
 @click.option("--decoder", type=click.Path(exists=True, path_type=Path), help="Other weights.")
+@click.option("--height", default=480, show_default=True, help="Of frames, to the network.")
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--sequences", "each", is_flag=True, help="A line a sequence, too.")
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
@@ -73,6 +74,7 @@ def main(
     rounds: int,
     rows: tuple[str, ...],
     decoder: Path | None,
+    height: int,
     jobs: int,
     each: bool,
     store: Path,
@@ -89,7 +91,7 @@ def main(
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for row in rows:
-            played = list(pool.map(partial(play, row, decoder, rounds, store), sequences))
+            played = list(pool.map(partial(play, row, decoder, rounds, height, store), sequences))
             if each:
                 for sequence, one in zip(sequences, played, strict=True):
                     click.echo(f"{sequence.name}: {_figures([one], shown)}", err=True)
@@ -112,7 +114,9 @@ def _figures(played: Sequence[Played], shown: Sequence[int]) -> str:
     )
 
 
-def play(row: str, weights: Path | None, rounds: int, store: Path, sequence: Any) -> Played:
+def play(
+    row: str, weights: Path | None, rounds: int, height: int, store: Path, sequence: Any
+) -> Played:
     """One sample, through the real session, service and robot."""
     from dataclasses import replace
 
@@ -126,7 +130,9 @@ def play(row: str, weights: Path | None, rounds: int, store: Path, sequence: Any
 
     preset = replace(PRESETS["default"], decoder=row != "classifier")
     stored = FeatureStore(store).clip(sequence.name)
-    prepare(sequence.clip, stored, Model(), preset, bar=progress_bar, say=say)
+    prepare(
+        sequence.clip, stored, Model(), preset, bar=progress_bar, say=say, network_height=height
+    )
     session = Session(
         [stored.features(Model().backbone, preset.features)],
         preset=preset,

@@ -132,7 +132,7 @@ class OpenClip:
             model: the RNN's weights, by the name of shipped ones or a file.
             seed: of the random choice of background.
             device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-            network_height: frames taller than this are scaled down for the network.
+            network_height: frames are brought to this for the network, twice as large at most.
             bar: shows how far a stage is; by default on standard error.
             say: told what a person should know; by default on standard error.
 
