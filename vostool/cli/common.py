@@ -184,7 +184,7 @@ height_option = click.option(
     type=click.IntRange(min=32),
     default=480,
     show_default=True,
-    help="Bring frames to this for the network, twice as large at most; masks keep the clip's size.",
+    help="Bring frames to this for the network; masks keep the clip's size.",
 )
 out_option = click.option(
     "--out",

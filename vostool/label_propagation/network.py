@@ -16,10 +16,11 @@ DESCRIPTOR = 64
 """Channels by which vertices are matched."""
 WIDTH = 32
 """Channels of what corrects."""
-EVIDENCE = 6
+EVIDENCE = 7
 """What is known of an object at a vertex: label and score, each against the best other one; the
-share of its label, and of all objects' together; the best score of any object; and how well the
-vertex was matched. Of alike objects the scores tell where they are, and not which is which."""
+share of its label, and of all objects' together; the best score of any object; how well the vertex
+was matched; and how much of the object is to be seen. Of alike objects the scores tell where they
+are, and not which is which; of those, one that was hidden is the likeliest to come into sight."""
 FEATURE_GAIN = 4.0
 """Features are of unit length per stage, so each is small; this brings them to about one."""
 TEMPERATURE = 0.07
@@ -94,7 +95,7 @@ class LabelPropagator(nn.Module):
 
         Args:
             view: the frame.
-            known: frames near it.
+            known: the annotated frame, and frames near this one.
         """
         labels, cosine = match_labels(
             view.descriptor,
@@ -105,8 +106,11 @@ class LabelPropagator(nn.Module):
         here, looks = margin(labels[None])[0], margin(with_background(view.scores[None]))[0]
         shares, best = labels[1:], view.scores.amax(dim=0).expand_as(here)
         anything = (1 - labels[:1]).expand_as(here)
+        begin = known[0].labels[1:]
+        seen = shares.sum((1, 2), keepdim=True) / (begin.sum((1, 2), keepdim=True) + 1)
+        seen = seen.clamp(max=1).expand_as(here)
         evidence = torch.stack(
-            [here, looks, shares, anything, best, cosine.expand_as(here)], 1
+            [here, looks, shares, anything, best, cosine.expand_as(here), seen], 1
         )  # (K, EVIDENCE, h, w)
         mixed = self.mix(functional.relu(view.looks + self.weigh(evidence)))
         correction = self.out(functional.relu(mixed))[:, 0]
