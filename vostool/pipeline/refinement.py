@@ -40,7 +40,7 @@ def refine(
         progress: told of frames done.
 
     Raises:
-        AdapterError: the adapter has no strokes, or strokes on frames that the clip does not have.
+        AdapterError: the adapter has no strokes, or was fitted on another clip.
         StoreError: features are damaged.
     """
     from vostool.mask_propagation.propagate import MaskPropagation
@@ -70,7 +70,7 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
     """Make sure that there are annotated frames to begin at.
 
     Raises:
-        AdapterError: there is none, or it is not one of the clip's.
+        AdapterError: there is none, or the adapter was fitted on another clip.
     """
     clip, frames = adapter.provenance.clip, adapter.strokes.frame
     check_clip(adapter, reader.clip_name)
@@ -78,11 +78,6 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
         raise AdapterError(
             f"the adapter of {clip} has no annotated frame, so there is none to start from; "
             f"fit it to scribbles with: vostool adapt {clip} --scribbles FILE"
-        )
-    if frames.max() >= reader.frames or frames.min() < 0:
-        raise AdapterError(
-            f"the adapter of {clip} has strokes on frame {frames.max()}, the clip has "
-            f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
         )
 
 
