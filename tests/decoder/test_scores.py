@@ -19,7 +19,8 @@ def test_scores_are_those_of_the_readable_way() -> None:
     W = rng.normal(size=(PYRAMID.channels, 2))
     scoring = Scoring(PYRAMID, W, torch.device("cpu"))
 
-    found = scoring([torch.from_numpy(level).float() for level in features])
+    on_grid = scoring.on_grid([torch.from_numpy(level).float() for level in features])
+    found = scoring.at(PYRAMID.levels[0], on_grid)
 
     rows, columns = (torch.from_numpy(matrix) for matrix in PYRAMID.finest_to_pixels)
     at_pixels = (rows @ found @ columns).numpy()
@@ -27,6 +28,19 @@ def test_scores_are_those_of_the_readable_way() -> None:
         frame = [level[t] for level in features]
         expected = PYRAMID.scores(frame, PYRAMID.split(W[:, 1:] - W[:, :1]))
         np.testing.assert_allclose(at_pixels[t], expected, atol=1e-3)
+
+
+def test_at_each_level_they_are_those_of_its_vertices() -> None:
+    """Coarser than the grid they are averaged; finer, the grid's vertices are among its own."""
+    scoring = Scoring(PYRAMID, np.zeros((PYRAMID.channels, 2)), torch.device("cpu"))
+    height, width, _ = PYRAMID.grid.shape
+    slope = torch.arange(float(width)).expand(1, 1, height, width) * PYRAMID.grid.stride
+    for level in PYRAMID.levels:
+        found = scoring.at(level, slope)
+        assert found.shape == (1, 1, *level.shape[:2])
+        expected = torch.arange(float(level.shape[1])) * level.stride
+        inner = slice(1, -2)
+        torch.testing.assert_close(found[0, 0, 0, inner], expected[inner], atol=1e-3, rtol=1e-4)
 
 
 def test_an_object_is_scored_against_the_best_of_all_else() -> None:
