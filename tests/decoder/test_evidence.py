@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vostool.decoder.evidence import CHANNELS, Evidence
-from vostool.label_propagation.network import label_margin
+from vostool.label_propagation.network import margin, with_background
 from vostool.layers import halved
 
 STRIDES = (4, 8, 16, 32)
@@ -46,15 +46,17 @@ def test_it_is_what_the_readable_words_say() -> None:
     given_ = evidence(sizes, 3)
     every = list(given_.of_each_object(sizes))
     for k, (finest, _, coarse, coarsest) in enumerate(every):
-        torch.testing.assert_close(finest[:, 0], given_.scores[:, k])
+        looks = margin(with_background(given_.scores))
+        torch.testing.assert_close(finest[:, 0], looks[:, k])
         # Every vertex of the prior is one of the finest grid's.
         prior = finest[:, 1:3, ::4, ::4]
-        torch.testing.assert_close(prior[:, 0], label_margin(given_.prior)[:, k])
+        torch.testing.assert_close(prior[:, 0], margin(given_.prior)[:, k])
         torch.testing.assert_close(prior[:, 1], given_.prior[:, k + 1])
-        torch.testing.assert_close(finest[:, 3], given_.strokes[:, k + 1])
+        torch.testing.assert_close(finest[:, 3], given_.scores.amax(dim=1), msg="of any object")
+        torch.testing.assert_close(finest[:, 4], given_.strokes[:, k + 1])
         others = [given_.strokes[:, n] for n in range(4) if n != k + 1]
-        torch.testing.assert_close(finest[:, 4], torch.stack(others).sum(dim=0))
-        torch.testing.assert_close(coarse[:, :3], halved(halved(finest[:, :3])))
+        torch.testing.assert_close(finest[:, 5], torch.stack(others).sum(dim=0))
+        torch.testing.assert_close(coarse[:, :4], halved(halved(finest[:, :4])))
         assert coarsest.shape[-2:] == sizes[-1]
 
 
@@ -66,8 +68,8 @@ def test_a_thin_stroke_keeps_its_height() -> None:
     one.strokes[0, 1, 7, 9], one.strokes[0, 0, 13, 20] = 1, 1
     (levels,) = one.of_each_object(sizes)
     for level in levels:
-        assert level[:, 3].max() == 1 and level[:, 4].max() == 1
-        assert level[:, 3].sum() <= 4, "and no more of the place than it takes"
+        assert level[:, 4].max() == 1 and level[:, 5].max() == 1
+        assert level[:, 4].sum() <= 4, "and no more of the place than it takes"
 
 
 def test_no_prior_says_nothing() -> None:
@@ -76,7 +78,7 @@ def test_no_prior_says_nothing() -> None:
         torch.ones(1, 2, *sizes[0]), torch.zeros(1, 3, *sizes[2]), torch.zeros(1, 3, *sizes[0])
     )
     for levels in none.of_each_object(sizes):
-        assert all(not level[:, 1:].any() for level in levels)
+        assert all(not level[:, [1, 2, 4, 5]].any() for level in levels)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import PRIOR_GAIN, SCORE_GAIN, Decoder
-from vostool.label_propagation.network import label_margin
+from vostool.label_propagation.network import margin, with_background
 from vostool.layers import doubled
 
 CHANNELS = (3, 4, 5, 6)
@@ -37,11 +37,12 @@ def test_before_training_masks_are_the_scores(height: int, width: int) -> None:
     features, evidence = inputs(height, width)
     decoder = Decoder(CHANNELS)
     nothing = replace(evidence, prior=torch.zeros_like(evidence.prior))
-    torch.testing.assert_close(decoder(features, nothing), SCORE_GAIN * evidence.scores)
-    margins = label_margin(evidence.prior)
+    looks = margin(with_background(evidence.scores))
+    torch.testing.assert_close(decoder(features, nothing), SCORE_GAIN * looks)
+    margins = margin(evidence.prior)
     for level in features[1::-1]:
         margins = doubled(margins, level.shape[-2:])
-    expected = SCORE_GAIN * evidence.scores + PRIOR_GAIN * margins
+    expected = SCORE_GAIN * looks + PRIOR_GAIN * margins
     torch.testing.assert_close(decoder(features, evidence), expected)
 
 

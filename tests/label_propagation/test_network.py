@@ -13,7 +13,7 @@ from vostool.label_propagation.network import (
     Labelled,
     LabelPropagator,
     View,
-    label_margin,
+    margin,
     with_background,
 )
 
@@ -126,12 +126,30 @@ def test_gradients_reach_every_weight_over_two_steps(trained: LabelPropagator) -
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
+@torch.inference_mode()
+def test_looks_that_tell_no_object_from_another_leave_names_to_what_was_carried() -> None:
+    """Alike objects score alike; the one that was here a frame ago is the one that is here."""
+    torch.manual_seed(0)
+    propagator, labels = LabelPropagator(CHANNELS), labels_of()
+    view = seen(propagator)[0]
+    both = (labels[1:].sum(dim=0) > 0).float() * 2 - 1
+    alike = View(view.descriptor, view.looks, both.expand_as(view.scores))
+    found = propagator(alike, [Labelled(view.descriptor, labels)])
+    assert torch.equal(found.argmax(dim=0), labels.argmax(dim=0))
+
+
 def test_a_margin_is_against_the_best_of_all_else() -> None:
     labels = torch.tensor([0.2, 0.5, 0.3]).view(1, 3, 1, 1)
-    torch.testing.assert_close(label_margin(labels).flatten(), torch.tensor([0.2, -0.2]))
+    torch.testing.assert_close(margin(labels).flatten(), torch.tensor([0.2, -0.2]))
     background = torch.tensor([0.7, 0.2, 0.1]).view(1, 3, 1, 1)
-    torch.testing.assert_close(label_margin(background).flatten(), torch.tensor([-0.5, -0.6]))
-    assert not label_margin(torch.zeros(1, 3, 2, 2)).any(), "where nothing was carried"
+    torch.testing.assert_close(margin(background).flatten(), torch.tensor([-0.5, -0.6]))
+    assert not margin(torch.zeros(1, 3, 2, 2)).any(), "where nothing was carried"
+    scores = with_background(torch.tensor([0.5, 0.2, -0.3]).view(1, 3, 1, 1))
+    torch.testing.assert_close(margin(scores).flatten(), torch.tensor([0.3, -0.3, -0.8]))
+    below = with_background(torch.tensor([-0.5, -0.2]).view(1, 2, 1, 1))
+    torch.testing.assert_close(margin(below).flatten(), torch.tensor([-0.5, -0.2]))
+    one = torch.tensor([[[[0.7]]]])
+    torch.testing.assert_close(margin(with_background(one)), one)
     logits = torch.randn(2, 3, 4, 5)
     behind = with_background(logits)
     assert behind.shape == (2, 4, 4, 5) and not behind[:, 0].any()

@@ -116,8 +116,6 @@ def test_a_cut_out_is_the_box_of_its_object() -> None:
     colours, inside = cut_out(image, mask)
     np.testing.assert_array_equal(colours, image[3:9, 4:15])
     np.testing.assert_array_equal(inside, mask[3:9, 4:15])
-    colours, inside = cut_out(image, np.zeros_like(mask))
-    assert colours.shape == image.shape and inside.all(), "the whole photo"
 
 
 @pytest.mark.parametrize("box", [(6, 11), (11, 6), (1, 40), (40, 1), (300, 300)])
