@@ -93,6 +93,14 @@ def test_some_objects_leave_the_frame_and_come_back(photos: list[Photo]) -> None
     assert came_back > 0 and STRAY > 0.5
 
 
+def test_a_photo_whose_mask_is_empty_ends_no_training(photos: list[Photo]) -> None:
+    Image.new("L", SIZE[::-1]).save(photos[1].mask)
+    for photo in photos:
+        for seed in range(4):
+            shot = Scene(photo, photos).shot(2, SIZE, np.random.default_rng(seed))
+            assert shot.masks.any()
+
+
 def test_a_seed_decides_a_scene(photos: list[Photo]) -> None:
     scene = Scene(photos[1], photos)
     first, again = (scene.shot(3, SIZE, np.random.default_rng(5)) for _ in "12")
@@ -116,6 +124,8 @@ def test_a_cut_out_is_the_box_of_its_object() -> None:
     colours, inside = cut_out(image, mask)
     np.testing.assert_array_equal(colours, image[3:9, 4:15])
     np.testing.assert_array_equal(inside, mask[3:9, 4:15])
+    colours, inside = cut_out(image, np.zeros_like(mask))
+    assert colours.shape == image.shape and inside.all(), "the whole photo"
 
 
 @pytest.mark.parametrize("box", [(6, 11), (11, 6), (1, 40), (40, 1), (300, 300)])
