@@ -139,7 +139,7 @@ def play(
         find_predictor=partial(predictor, row, weights),
     )
     truth, ids = sequence.truth(), list(range(1, sequence.objects + 1))
-    masks = np.zeros_like(truth)
+    masks: npt.NDArray[np.uint8] = np.zeros_like(truth)
     scores, switches, annotated, seconds = [], [], set[int](), []
     either = np.zeros(len(truth))
 
@@ -149,7 +149,7 @@ def play(
         if scribbles.annotated_frames:
             annotated.update(scribbles.annotated_frames)
             session.add_scribbles(scribbles, previous_masks=dict(enumerate(masks)))
-            masks = np.stack([mask for _, mask in session.masks()])
+            masks = np.stack([mask for _, mask in session.masks()]).astype(np.uint8)
         seconds.append(time.perf_counter() - begun)
         either = (jaccard(truth, masks, ids) + f_measure(truth, masks, ids)).mean(axis=1) / 2
         scores.append(float(either.mean()))

@@ -56,13 +56,13 @@ STEPS = (
     _step("render", "render --adapter {root}/square.h5 --out {root}/masks --overlay"
           " {root}/look.mp4 --store {root}/store"),
     _step("refine", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
-          " --store {root}/store"),
+          " --refiner-weights random --store {root}/store"),
     _step("adapt again", "adapt square --scribbles {given}/two.json --out {root}/square.h5"
           " --store {root}/store"),
     _step("render again", "render --adapter {root}/square.h5 --out {root}/masks --overlay"
           " {root}/look.mp4 --store {root}/store"),
     _step("refine again", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
-          " --store {root}/store"),
+          " --refiner-weights random --store {root}/store"),
     _step("extract again", "extract {given}/square --height 32 --store {root}/store"),
 )  # fmt: skip
 """Each in the state that those before it leave; those called again replace what is there."""

@@ -19,7 +19,6 @@ from vostool.cli.common import (
     preset_option,
     print_rows,
     print_table,
-    refiner_option,
     refiner_weights_option,
     seed_option,
     store_option,
@@ -116,7 +115,6 @@ Examples:
     show_default=True,
     help="After which rounds masks travel from the annotated frames; the paper's is the last.",
 )
-@refiner_option
 @refiner_weights_option
 @device_option
 @preset_option
@@ -138,7 +136,6 @@ def command(
     features: str | None,
     models: tuple[str, ...],
     refines: str,
-    refiner: str | None,
     refiner_weights: str | None,
     device: str,
     preset: str | None,
@@ -188,8 +185,7 @@ def command(
         settings.seed,
         device,
         refines,
-        chosen_refiner(refines != "none", refiner, refiner_weights, device)
-        or Refiner(device=device),
+        chosen_refiner(refines != "none", refiner_weights, device) or Refiner(device=device),
     )
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]

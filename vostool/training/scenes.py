@@ -109,8 +109,10 @@ def scenes(photos: Sequence[Photo]) -> list[Scene]:
 
 
 def cut_out(image: Frame, mask: Mask) -> tuple[Frame, Mask]:
-    """An object's box (h, w, 3), and where in it the object is."""
+    """An object's box (h, w, 3), and where in it the object is; the whole photo without one."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return image, np.ones_like(mask)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     return image[box], mask[box]
 

@@ -69,12 +69,6 @@ RECIPES = {
         ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
         alike=True,
     ),
-    "refiner": Recipe(
-        f"{__name__}.refiner:refiner",
-        "The network by which masks travel from frame to frame.",
-        ("weights", "model"),
-        ("--photos DUTS --size 256x320 --out refiner",),
-    ),
 }
 
 
