@@ -26,7 +26,7 @@ ROOMS = (
     {"store", "scribbles", "masks", "clips"},
     {"checkpoints", "images", "presets"},
     {"files", "layers", "outputs", "precision", "pyramid", "tf_checkpoint"},
-    {"errors", "version"},
+    {"errors", "stops", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""
 

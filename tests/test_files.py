@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from vostool.errors import OutputError
-from vostool.files import WORKSPACE, replacing, replacing_folder, sweep, unwritable, workspace
+from vostool.files import (
+    WORKSPACE,
+    exchange,
+    replacing,
+    replacing_folder,
+    sweep,
+    unwritable,
+    workspace,
+)
 
 
 def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -76,3 +84,16 @@ def test_the_error_names_the_place_and_the_reason(tmp_path: Path) -> None:
     assert isinstance(problem, OutputError)
     assert str(problem).startswith(f"{tmp_path}: cannot be written (No space left on device)")
     assert "one line" in str(unwritable(tmp_path, OSError("one line\nanother")))
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_folders_are_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    if not in_one_step:
+        monkeypatch.setattr("vostool.files.sys.platform", "other")
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    exchange(tmp_path / "a", tmp_path / "b")
+    assert sorted(str(f.relative_to(tmp_path)) for f in tmp_path.glob("*/*")) == ["a/b", "b/a"]

@@ -1,5 +1,30 @@
-"""``python -m vostool`` is ``vostool``."""
+"""The program: ``vostool``, and ``python -m vostool``.
 
-from vostool.cli import run
+It answers to signals before it loads what the commands need.
+"""
 
-run()
+from __future__ import annotations
+
+from vostool.stops import run_stoppable
+
+
+def run() -> None:
+    """The entry point of the ``vostool`` command.
+
+    After SIGINT or SIGTERM the process ends here, with 128 and the signal's number, when what was
+    half-written is removed.
+
+    Raises:
+        SystemExit: else, always, with the exit status.
+    """
+
+    def work() -> None:
+        from vostool.cli import run as run_command
+
+        run_command()
+
+    run_stoppable(work)
+
+
+if __name__ == "__main__":
+    run()

@@ -199,8 +199,8 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict):
         raise WeightsError(f"{file}: not a state dict, which names each tensor")
     for name, tensor in state.items():
-        if not isinstance(tensor, torch.Tensor):
-            raise WeightsError(f"{file}: not a state dict; its {name} is no tensor")
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise WeightsError(f"{file}: not a state dict; its {name!r} names no tensor")
     return state
 
 

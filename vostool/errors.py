@@ -45,6 +45,18 @@ class BrokenStageError(StoreError):
         self.clip, self.network, self.stage = clip, network, stage
 
 
+class UnreadableStageError(StoreError):
+    """The system does not let a stage be read; it may be whole.
+
+    Attributes:
+        clip, network, stage: which.
+    """
+
+    def __init__(self, message: str, clip: str, network: str, stage: str) -> None:
+        super().__init__(message)
+        self.clip, self.network, self.stage = clip, network, stage
+
+
 class StaleStageError(BrokenStageError):
     """A stage was made from other features than those of the clip's other stage."""
 

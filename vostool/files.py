@@ -24,6 +24,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from vostool.errors import OutputError
+from vostool.stops import unstopped
 
 LARGEST_TEXT = 256 << 20
 """Bytes of a file that is read as a whole: hours of strokes take a hundredth of it."""
@@ -55,17 +56,31 @@ def _held(make: Callable[[], Path]) -> Iterator[Path]:
     Raises:
         Timeout: it is in use.
     """
-    while True:
+    held: list[tuple[Path, FileLock]] = []
+    try:
+        _hold(make, held)
+        yield held[0][0]
+    finally:
+        _let_go(held)
+
+
+@unstopped
+def _hold(make: Callable[[], Path], held: list[tuple[Path, FileLock]]) -> None:
+    """Make a folder and lock it at once; put both into ``held``."""
+    while not held:
         folder = make()
         lock = FileLock(folder / LOCK)
         with suppress(FileNotFoundError):  # another run has just removed the folder
             _acquire(lock, folder)
             if (folder / LOCK).exists():
-                break
-            lock.release()
-    try:
-        yield folder
-    finally:
+                held.append((folder, lock))
+            else:
+                lock.release()
+
+
+@unstopped
+def _let_go(held: list[tuple[Path, FileLock]]) -> None:
+    for folder, lock in held:
         shutil.rmtree(folder, ignore_errors=True)
         lock.release()
 
@@ -121,16 +136,7 @@ def replacing_folder(folder: Path, keeps: Sequence[str] = ()) -> Iterator[Path]:
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir()
             yield made
-            for name in keeps:
-                if (folder / name).exists():
-                    os.rename(folder / name, made / name)
-            flush_tree(made)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            if folder.exists():
-                _exchange(made, folder)
-            else:
-                os.rename(made, folder)
-            flush_folder(folder.parent)
+            _put_folder(made, folder, keeps)
     except Timeout as problem:
         raise OutputError(f"{folder}: another run writes it; wait, or name another") from problem
     except OSError as problem:
@@ -142,8 +148,23 @@ def replacing_folder(folder: Path, keeps: Sequence[str] = ()) -> Iterator[Path]:
         raise
 
 
-def _exchange(one: Path, other: Path) -> None:
-    """Swap two folders: in one step where the system can, else in two."""
+@unstopped
+def _put_folder(made: Path, folder: Path, keeps: Sequence[str]) -> None:
+    """Put a folder in its place, with what moves over from the one that is there."""
+    for name in keeps:
+        if (folder / name).exists():
+            os.rename(folder / name, made / name)
+    flush_tree(made)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists():
+        exchange(made, folder)
+    else:
+        os.rename(made, folder)
+    flush_folder(folder.parent)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two folders of one disk: in one step where the system can, else in three."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         if hasattr(libc, "renameat2"):
@@ -153,9 +174,10 @@ def _exchange(one: Path, other: Path) -> None:
             problem = ctypes.get_errno()
             if problem not in (errno.EINVAL, errno.ENOSYS):  # what file systems say that cannot
                 raise OSError(problem, os.strerror(problem), str(other))
-    old = one.with_name("old")
-    os.rename(other, old)
+    aside = one.with_name(f"{one.name}.aside")
+    os.rename(other, aside)
     os.rename(one, other)
+    os.rename(aside, one)
 
 
 @contextmanager

@@ -194,6 +194,7 @@ def as_scribbles(given: AnyScribbles) -> Scribbles:
 
     Raises:
         ScribbleError: they are not what they should be, or hold no stroke.
+        ImageError: a painted file is not a whole image of labels.
     """
     if isinstance(given, Scribbles):
         return given
@@ -218,6 +219,7 @@ def read_scribbles(path: str | Path) -> Scribbles:
 
     Raises:
         ScribbleError: the file is missing, is not of its format, or holds no stroke.
+        ImageError: a painted file is not a whole image of labels.
     """
     path = Path(path)
     if not path.exists():

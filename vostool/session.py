@@ -350,6 +350,7 @@ class Session:
 
         Raises:
             ScribbleError: they are broken, or not this clip's.
+            ImageError: a painted file is not a whole image of labels.
             AdapterError: a previous mask is of another size, or there is nothing to tell apart.
             StoreError: the features are damaged.
         """

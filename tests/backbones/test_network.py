@@ -62,3 +62,25 @@ def test_a_given_file_is_taken_or_told(folders: tuple[Path, Path]) -> None:
     with pytest.raises(WeightsError, match=r"nothing\.pth: no such file"):
         find_network(RESNET).find_weights("nothing.pth")
     assert find_network(RESNET).fingerprint("random") == "random"
+
+
+def test_the_hash_of_weights_of_ones_own_is_told(folders: tuple[Path, Path]) -> None:
+    """Nothing says whether a bit of them has flipped; with the hash a user can."""
+    file = folders[0] / f"{RESNET}.pth"
+    file.write_bytes(b"v")
+    assert find_network(RESNET).remarks() == [f"{file}: SHA-256 {fingerprint(file)}"]
+
+
+def test_weights_that_differ_from_the_published_are_told(tmp_path: Path) -> None:
+    network = find_network(DEFAULT)
+    assert network.remarks() == [] and network.remarks("random") == []
+    published = network.find_weights()
+    assert published is not None
+    copy = tmp_path / "mine.pth"
+    copy.write_bytes(published.read_bytes())
+    assert network.remarks(str(copy)) == [f"{copy}: SHA-256 {network.sha256}"]
+    content = bytearray(published.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy.write_bytes(content)
+    own, differs = network.remarks(str(copy))
+    assert own.endswith(fingerprint(copy)) and f"not the published weights of {DEFAULT}" in differs

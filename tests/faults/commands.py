@@ -63,6 +63,10 @@ STEPS = (
           " {root}/look.mp4 --store {root}/store"),
     _step("refine again", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
           " --refiner-weights random --store {root}/store"),
+    _step("segment", "segment {given}/square --name third --scribbles {given}/one.json --out"
+          " {root}/masks-segment --store {root}/store"),
+    _step("render over another's", "render --force --adapter {root}/square.h5 --out"
+          " {root}/masks-another --store {root}/store"),
     _step("extract again", "extract {given}/square --height 32 --store {root}/store"),
 )  # fmt: skip
 """Each in the state that those before it leave; those called again replace what is there."""
@@ -104,7 +108,8 @@ class Bench:
         self.place = place
         self.root, self.given = place / "root", place / "given"
         make_inputs(self.given)
-        self.root.mkdir()
+        (self.root / "masks-another").mkdir(parents=True)  # which vostool did not make
+        Image.fromarray(np.ones(SIZE, np.uint8)).save(self.root / "masks-another" / "mine.png")
         environment = {
             **os.environ,
             "LD_PRELOAD": str(shim),

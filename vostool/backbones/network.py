@@ -37,6 +37,7 @@ class Network:
         module: whose ``ARCHITECTURE`` it is.
         packaged: finds the weights that a package of the registry carries, if one does.
         option: of the command line, that gives the file of its weights.
+        sha256: of the published weights, where it is known.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Network:
     module: str
     packaged: Callable[[], Path] | None = None
     option: str = "--weights"
+    sha256: str | None = None
 
     @property
     def loadable(self) -> Loadable[nn.Module]:
@@ -96,6 +98,28 @@ class Network:
         """
         file = self.find_weights(weights)
         return RANDOM if file is None else fingerprint(file)
+
+    def remarks(self, weights: str | None = None) -> list[str]:
+        """What a person should know of the file of its weights, a line each.
+
+        Args:
+            weights: as of :meth:`find_weights`.
+
+        Raises:
+            WeightsError: they are nowhere.
+        """
+        file = self.find_weights(weights)
+        if file is None:
+            return []
+        found = fingerprint(file)
+        own = weights is not None or self.packaged is None
+        lines = [f"{file}: SHA-256 {found}"] if own else []
+        if self.sha256 is not None and found != self.sha256:
+            lines.append(
+                f"{file}: not the published weights of {self.name} (SHA-256 {self.sha256}); "
+                "unless it was trained anew, fetch it again"
+            )
+        return lines
 
 
 def find_file(weights: str) -> Path:

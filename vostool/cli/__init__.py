@@ -8,9 +8,7 @@ from __future__ import annotations
 import codecs
 import importlib
 import io
-import signal
 import sys
-from types import FrameType
 from typing import Any
 
 import click
@@ -88,27 +86,13 @@ def main() -> None:
 
 
 def run() -> None:
-    """The entry point of the ``vostool`` command.
+    """Run the command that the program was called with.
 
     Raises:
-        SystemExit: always, with the exit status: 128 and the signal's number after SIGINT and
-            SIGTERM, at which what is half-written is removed.
+        SystemExit: always, with the exit status.
     """
-    stopped: list[int] = []
-
-    def stop(number: int, _: FrameType | None) -> None:
-        stopped.append(128 + number)
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and a shell's & leave it
-            signal.signal(number, stop)
     _print_any_name()
-    try:
-        main.main(prog_name="vostool")
-    finally:
-        if stopped:  # whatever came of it on the way, such as an error of a pool that closed
-            sys.exit(stopped[0])
+    main.main(prog_name="vostool")
 
 
 def _print_any_name() -> None:
@@ -134,7 +118,3 @@ def _print_any_name() -> None:
         if isinstance(stream, io.TextIOWrapper):  # None where it is closed
             ascii_alone = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding="utf-8" if ascii_alone else None, errors="vostool")
-
-
-if __name__ == "__main__":
-    run()

@@ -132,17 +132,14 @@ def remove(
         backbone = DEFAULT
     store = FeatureStore(store_root)
     for name in expand(names):
-        clip = store.clip(name)
-        if name in store.names():
-            with clip.lock(partial(say, f"{name}: another run writes it; waiting")):
-                pass  # its removal locks it again, without a word
-        clip.remove(backbone, stage)
+        waiting = partial(say, f"{name}: another run writes it; waiting")
+        store.clip(name).remove(backbone, stage, on_wait=waiting)
         report({"clip": name, "network": backbone, "stage": stage}, as_json, name)
 
 
 def _problems(clip: StoredClip, network: str, stage: str) -> tuple[list[str], list[str]]:
     """What of a stage is damaged, and what cannot be read, with the reason."""
-    from vostool.errors import StoreError
+    from vostool.errors import StoreError, UnreadableStageError
     from vostool.files import reason
     from vostool.store.manifest import MismatchError
 
@@ -153,12 +150,12 @@ def _problems(clip: StoredClip, network: str, stage: str) -> tuple[list[str], li
                 damaged.append(str(file))
             else:
                 unreadable.append(f"{file} ({reason(problem)})")
-    except StoreError as problem:
+    except UnreadableStageError as problem:
         cause = problem.__cause__
-        if isinstance(cause, PermissionError):
-            unreadable.append(f"{cause.filename or clip.folder} ({reason(cause)})")
-        else:
-            damaged.append(str(problem))
+        assert isinstance(cause, OSError)
+        unreadable.append(f"{cause.filename or clip.folder} ({reason(cause)})")
+    except StoreError as problem:
+        damaged.append(str(problem))
     return damaged, unreadable
 
 
@@ -170,12 +167,18 @@ def _networks(clip: StoredClip) -> list[str]:
 
 
 def _stages(clip: StoredClip) -> list[dict[str, Any]]:
+    from vostool.errors import UnreadableStageError
     from vostool.store import STAGES
 
     rows: list[dict[str, Any]] = []
     for network in _networks(clip):
         for stage_name in STAGES:
-            if stage := clip.find(network, stage_name):
+            try:
+                stage = clip.find(network, stage_name)
+            except UnreadableStageError as problem:
+                say(str(problem))
+                continue
+            if stage:
                 rows.append(
                     {
                         "clip": clip.name,

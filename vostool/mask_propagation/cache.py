@@ -16,6 +16,8 @@ from vostool.masks import Mask
 
 RECORD = re.compile(r"\d{6,}-\d{6,}")
 """What files of records are called, by the spans' names."""
+SPAN = "span"
+"""In a record's file its own name: one that lies in another's place is none."""
 STILL = 0.97
 """The Jaccard index above which the classifier's mask of a frame counts as what it was."""
 
@@ -110,6 +112,8 @@ class FolderCache:
         try:
             with np.load(self._folder / f"{name}.npz", allow_pickle=False) as stored:
                 content = {field.name: stored[field.name] for field in fields(Record)}
+                if str(stored[SPAN]) != name:
+                    return None
         except Exception:  # zip files, their compression and numpy's heads each raise their own
             return None
         record = Record(**{**content, "began": str(content["began"])})
@@ -122,6 +126,7 @@ class FolderCache:
             OutputError: the folder cannot be written to.
         """
         content = {field.name: getattr(record, field.name) for field in fields(Record)}
+        content[SPAN] = name
         try:
             with replacing(self._folder / f"{name}.npz") as tmp:
                 np.savez_compressed(tmp, **content)

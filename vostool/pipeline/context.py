@@ -36,7 +36,7 @@ def propagate(
         model: the RNN's weights, by the name of shipped ones or a file.
         device: where it runs.
         progress: told of frames done.
-        say: told why features are made again.
+        say: told why features are made again, and of the weights where they are the user's.
 
     Raises:
         WeightsError: there are no such weights, or they were trained for other features.
@@ -58,6 +58,8 @@ def propagate(
         if stage := already_made(stored, backbone, "context", key, say):
             return stage
         check_rnn(weights, features.cache_key.made_from.get("weights"), features.clip_name)
+        if str(weights) == model:  # a file of the user's, and not shipped ones
+            say(f"{weights}: SHA-256 {fingerprint(weights)}")
         rnn = ContextRNN(features.pyramid, weights, find_device(device))
         key = replace(key, made_by=made_by(device, "float32"))
         writer = stored.writer(backbone, "context", key, has_state=True, begun=begun)

@@ -53,7 +53,7 @@ def extract(
         network_height: frames are brought to this for the network, and enlarged
             :data:`ENLARGED` times at most.
         progress: told of frames done.
-        say: told why features are made again.
+        say: told why features are made again, and of the weights where they are the user's.
 
     Raises:
         ClipError: the clip cannot be read as a whole, or its name is taken by another clip.
@@ -87,6 +87,8 @@ def extract(
         if stage := already_made(stored, backbone, "backbone", key, say):
             update_source(stage, metadata)
             return stage
+        for remark in backbones.find_network(backbone).remarks(weights):
+            say(remark)
         network = backbones.load_backbone(backbone, find_device(device), weights)
         network_size = _network_size(clip.size, network_height)
         key = replace(key, made_by=made_by(device, network.precision))

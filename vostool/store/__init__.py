@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vostool.errors import MissingStageError, StoreError, UnknownClipError
+from vostool.errors import (
+    MissingStageError,
+    StoreError,
+    UnknownClipError,
+    UnreadableStageError,
+)
 from vostool.files import unwritable
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import (
@@ -100,16 +105,24 @@ class StoredClip:
         Raises:
             MissingStageError: it has not been made.
             BrokenStageError: it is not whole.
+            UnreadableStageError: permissions or a failing disk are in the way.
         """
         folder = self.folder / network / stage
-        if not (folder / MANIFEST).exists():
-            raise MissingStageError(self.store.root, self.name, network, stage)
+        with suppress(PermissionError):  # which opening it tells of
+            if not (folder / MANIFEST).exists():
+                raise MissingStageError(self.store.root, self.name, network, stage)
         return Stage(folder, self.name)
 
     def find(self, network: str, stage: str) -> Stage | None:
-        """A finished stage, or None where it has not been made or is not whole."""
+        """A finished stage, or None where it has not been made or is not whole.
+
+        Raises:
+            UnreadableStageError: permissions or a failing disk are in the way.
+        """
         try:
             return self.stage(network, stage)
+        except UnreadableStageError:
+            raise
         except StoreError:
             return None
 
@@ -155,12 +168,19 @@ class StoredClip:
         """Hold it for writing; see :func:`vostool.store.writer.clip_lock`."""
         return clip_lock(self.store.root, self.name, on_wait)
 
-    def remove(self, network: str | None = None, stage: str | None = None) -> None:
+    def remove(
+        self,
+        network: str | None = None,
+        stage: str | None = None,
+        *,
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         """Remove all that is stored of it, or one network's part, or one stage, finished or not.
 
         Args:
             network: what this network made alone; a stage needs it.
             stage: this stage alone.
+            on_wait: called once if another run holds the clip and this one has to wait.
 
         Raises:
             UnknownClipError: there is no such thing.
@@ -174,7 +194,7 @@ class StoredClip:
         if not there or (network is not None and network not in self.networks()):
             what = " of ".join(part for part in (stage, network, self.name) if part)
             raise UnknownClipError(f"{what}: not in {self.store.root}")
-        with self.lock():
+        with self.lock(on_wait):
             for folder in there:
                 try:
                     shutil.rmtree(folder)

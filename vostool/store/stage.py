@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ import zarr
 from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore
 
-from vostool.errors import BrokenStageError, StoreError
+from vostool.errors import BrokenStageError, StoreError, UnreadableStageError
+from vostool.files import reason
 from vostool.pyramid import Level, Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import CHUNK_FRAMES, chunk_name
@@ -30,6 +32,8 @@ SOURCE = "source.json"
 
 NOT_A_STAGE = (AttributeError, KeyError, TypeError, ValueError, OSError, BaseZarrError)
 """What comes of metadata that are cut short, or that are not ours."""
+CLOSED = (errno.EACCES, errno.EPERM, errno.EIO)
+"""What a system says that does not let a file be read, which tells nothing of its bytes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Stage:
 
     Raises:
         BrokenStageError: the folder holds no whole stage.
+        UnreadableStageError: permissions or a failing disk are in the way.
     """
 
     def __init__(self, folder: Path, clip_name: str) -> None:
@@ -88,7 +93,7 @@ class Stage:
                 context_levels=len(names) if self.kind == "context" else 0,
             )
         except NOT_A_STAGE as problem:
-            raise self._broken(f"{folder}: not a whole stage ({problem})") from problem
+            raise self._error(f"{folder}: not a whole stage ({problem})", problem) from problem
         for name in names:
             for chunk in range(self.chunks):
                 if f"{name}/{chunk_name(chunk)}" not in self.manifest.files:
@@ -124,6 +129,7 @@ class Stage:
 
         Raises:
             BrokenStageError: a chunk does not match its checksum.
+            UnreadableStageError: permissions or a failing disk are in the way.
         """
         return [self._read(array, slice(start, stop)) for array in self._arrays]
 
@@ -168,7 +174,17 @@ class Stage:
         except MismatchError as problem:
             raise self._broken(str(problem)) from problem
         except (ValueError, OSError, BaseZarrError) as problem:
-            raise self._broken(f"{self.folder}: cannot be read ({problem})") from problem
+            raise self._error(f"{self.folder}: cannot be read ({problem})", problem) from problem
+
+    def _error(self, message: str, problem: Exception) -> StoreError:
+        """The error for what went wrong: where the stage may be whole, one without that mend."""
+        if isinstance(problem, OSError) and problem.errno in CLOSED:
+            what = problem.filename or self.folder
+            return UnreadableStageError(
+                f"{what}: cannot be read ({reason(problem)}); it may be whole: make it readable",
+                self.clip_name, self.network, self.kind,
+            )  # fmt: skip
+        return self._broken(message)
 
     def _broken(self, message: str) -> BrokenStageError:
         return BrokenStageError(message, self.clip_name, self.network, self.kind)

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import zarr
 from filelock import FileLock, Timeout
 
-from vostool.files import flush, flush_folder, flush_tree, put, replacing, unwritable
+from vostool.files import exchange, flush, flush_folder, flush_tree, put, replacing, unwritable
 from vostool.pyramid import Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import (
@@ -228,8 +228,10 @@ class StageWriter:
                 _make_group(group_folder)
             shutil.rmtree(old, ignore_errors=True)
             if place.exists():
-                os.replace(place, old)
-            os.replace(self.folder, place)
+                exchange(self.folder, place)
+                os.replace(self.folder, old)
+            else:
+                os.replace(self.folder, place)
             flush_folder(place.parent)
             flush_folder(self.folder.parent)
             for folder in (place.parent.parent, self.store):  # which may be as new
