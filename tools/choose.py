@@ -45,7 +45,7 @@ SHOWN = (1, 2, 3, 5, 8)
     multiple=True,
     default=["none"],
 )
-@click.option("--refiner-weights", help="Of the propagation network.  [default: the shipped ones]")
+@click.option("--refiner-weights", help="Of RGMP.  [default: looked for]")
 @click.option("--model", default="rnn", show_default=True, help="The RNN's weights.")
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 
 import vostool.backbones.torch_backbone
-import vostool.decoder.predictor
+import vostool.precision
 from vostool.doctor import REFERENCE, ask_networks
 
 if __name__ == "__main__":
@@ -21,7 +21,7 @@ if __name__ == "__main__":
 
     with (
         patch.object(vostool.backbones.torch_backbone, "fast_dtype", exact),
-        patch.object(vostool.decoder.predictor, "fast_dtype", exact),
+        patch.object(vostool.precision, "fast_dtype", exact),
     ):
         answers = ask_networks(torch.device("cpu"))
     rounded = {name: [float(f"{value:.5g}") for value in row] for name, row in answers.items()}

@@ -4,7 +4,7 @@
 
 Both versions run in worktrees of this repository with the libraries of the environment that runs
 this, each from frames to masks: both presets, two rounds of scribbles (the sequence's first two
-files), rendered after each and refined after the second. Prints a line for each set of masks, and
+files), rendered after each. Prints a line for each set of masks, and
 exits with 1 if a pixel differs.
 """
 
@@ -24,7 +24,7 @@ from vostool.images import read_mask
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PRESETS = ("default", "paper")
-STEPS = ("render 1", "render 2", "refine 2")
+STEPS = ("render 1", "render 2")
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def make_masks(code: Path, davis: Path, sequence: str, out: Path) -> None:
             *("adapt", sequence, "--scribbles", scribbles[1], "--from", first),
             *("--out", second, *chosen),
         )
-        for step, adapter in zip(STEPS, (first, second, second), strict=True):
+        for step, adapter in zip(STEPS, (first, second), strict=True):
             masks = out / preset / step
             vostool(step.split()[0], sequence, "--adapter", adapter, "--out", masks)
 

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from vostool.errors import StoreError, VostoolError
 from vostool.files import LOCK, flush, flush_folder
-from vostool.store import STAGES, FeatureStore
+from vostool.store import STAGES, Features, FeatureStore
 from vostool.version import __version__
 
 if TYPE_CHECKING:
@@ -230,8 +230,9 @@ def picture() -> npt.NDArray[np.uint8]:
 
 def ask_networks(device: torch.device) -> dict[str, npt.NDArray[np.float64]]:
     """What the shipped networks say of the picture: a few numbers for each level and network."""
+    import torch
+
     from vostool.backbones import DEFAULT, load_backbone
-    from vostool.decoder.predictor import DecoderPredictor
     from vostool.pyramid import Pyramid
     from vostool.strnn.context import ContextRNN
     from vostool.weights import find_weights
@@ -241,14 +242,48 @@ def ask_networks(device: torch.device) -> dict[str, npt.NDArray[np.float64]]:
     features = backbone.features(picture())
     rnn = ContextRNN(pyramid, find_weights("rnn"), device)
     context = rnn.forward(features)
-    both = pyramid.with_context(rnn.pyramid)
-    W = np.random.default_rng(0).normal(size=(both.channels, 2)) / 4
-    logits = DecoderPredictor(both, W, (0, 1), device).scores([*features, context])
     named: dict[str, npt.NDArray[Any]] = {
         level.name: grid for level, grid in zip(pyramid.levels, features, strict=True)
     }
-    named |= {"context": context, "decoder": logits}
+    with torch.inference_mode():
+        named |= {"context": context, **_ask_decoder(features, device)}
     return {name: projected(grid) for name, grid in named.items()}
+
+
+def _ask_decoder(features: Features, device: torch.device) -> dict[str, npt.NDArray[Any]]:
+    """The decoder's logits of the picture, by made-up evidence of two objects, and the labels that
+    its propagator carries to the picture from the picture."""
+    import torch
+
+    from vostool.checkpoints import load_weights
+    from vostool.decoder import WEIGHTS
+    from vostool.decoder.evidence import Evidence
+    from vostool.decoder.network import Decoder
+    from vostool.label_propagation.network import Labelled
+    from vostool.precision import fast_dtype
+    from vostool.weights import find_weights
+
+    decoder = Decoder([level.shape[-1] for level in features])
+    load_weights(decoder, find_weights(WEIGHTS))
+    dtype = fast_dtype(device)
+    decoder.eval().to(device, dtype)
+    decoder.propagator.float()  # as at work
+    levels = [torch.from_numpy(level).to(device).float().permute(0, 3, 1, 2) for level in features]
+    finest, coarse = levels[0].shape[-2:], levels[2].shape[-2:]
+    random = np.random.default_rng(0)
+
+    def drawn(*shape: int) -> torch.Tensor:
+        return torch.from_numpy(random.normal(size=shape).astype(np.float32)).to(device)
+
+    scores, coarse_scores = drawn(1, 2, *finest), drawn(1, 2, *coarse)
+    prior = drawn(1, 3, *coarse).softmax(dim=1)
+    strokes = torch.zeros(1, 3, *finest, device=device)
+    strokes[0, 1, finest[0] // 2, : finest[1] // 2] = 1
+    evidence = Evidence(scores, prior, strokes).to(dtype)
+    logits = decoder([level.to(dtype) for level in levels], evidence)
+    (view,) = decoder.propagator.views(levels[2:], coarse_scores)
+    labels = decoder.propagator(view, [Labelled(view.descriptor, prior[0])])
+    return {"decoder": logits.float().cpu().numpy(), "propagator": labels.cpu().numpy()}
 
 
 def projected(grid: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -132,7 +132,7 @@ class OpenClip:
             model: the RNN's weights, by the name of shipped ones or a file.
             seed: of the random choice of background.
             device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-            network_height: frames taller than this are scaled down for the network.
+            network_height: frames are brought to this for the network, twice as large at most.
             bar: shows how far a stage is; by default on standard error.
             say: told what a person should know; by default on standard error.
 
@@ -230,7 +230,7 @@ class Session:
         adapters: to go on from: none, or one for each model.
         seed: of the random choice of background, likewise.
         device: where networks run.
-        clip: what the store holds of the clip; refinement reads it.
+        clip: what the store holds of the clip; nothing is written over its store.
         find_predictor: finds what makes masks; training has its own.
 
     Raises:
@@ -419,14 +419,14 @@ class Session:
         """The masks of all frames after the last round's refinement (§3), in order.
 
         Args:
-            refiner: by which network masks travel.
+            refiner: by which masks travel.
             open_cache: opens what is kept of an earlier refinement, by a word that tells what it is
                 of: a :class:`vostool.mask_propagation.cache.MemoryCache` or a ``FolderCache``.
             progress: told of frames done.
 
         Raises:
-            UsageError: there are several models, or there has been no round yet.
-            AdapterError: the refiner reads other features, or there is no annotated frame.
+            UsageError: there has been no round yet.
+            AdapterError: there are several models, or there is no annotated frame.
             WeightsError: the refiner's weights are missing.
         """
         models = self._models()
@@ -434,14 +434,9 @@ class Session:
             raise AdapterError(
                 "masks travel by one model's scores; give one --adapter, or leave refinement out"
             )
-        if self._clip is None:
-            raise UsageError("masks can travel through a clip that is in a store, through no other")
         (model,) = models
         check_strokes(model.adapter, model.reader)
-        both = model.reader
-        if both.kind == "context":
-            both = self._clip.features(both.network, "both")
-        return refine(model, both, refiner, open_cache, progress=progress)
+        return refine(model, refiner, open_cache, progress=progress)
 
     def save(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -24,13 +25,25 @@ def adapter() -> Adapter:
     statistics = SufficientStatistics.empty(4).plus(
         rng.normal(size=(6, 4)), np.array([0, 0, 0, 5, 5, 9])
     )
-    samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
+    ids = np.array([0, 5, 9])
+    samples, strokes = (
+        Samples(*(part[rng.integers(0, len(part), n)] for part in (*[np.arange(9)] * 3, ids, ids)))
+        for n in (6, 8)
+    )
     provenance = Provenance(
         "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json", "b.json"), 3, "0"
     )
     return Adapter(
         rng.normal(size=(4, 3)), statistics, samples, strokes, PRESETS["paper"], provenance
     )
+
+
+def test_strokes_on_an_unknown_object_are_refused(adapter: Adapter, tmp_path: Path) -> None:
+    columns = adapter.strokes.columns()
+    columns["object_id"] = np.full(len(adapter.strokes), 7)
+    replace(adapter, strokes=Samples(**columns)).write(tmp_path / "a.h5")
+    with pytest.raises(AdapterError, match="strokes on an object that it does not know"):
+        Adapter.read(tmp_path / "a.h5")
 
 
 def test_round_trip(adapter: Adapter, tmp_path: Path) -> None:

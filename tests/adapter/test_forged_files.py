@@ -26,7 +26,11 @@ def written(file: Path) -> Path:
     rng = np.random.default_rng(0)
     labels = np.array([0, 0, 0, 5, 5, 9])
     statistics = SufficientStatistics.empty(4).plus(rng.normal(size=(6, 4)), labels)
-    samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
+    ids = np.array([0, 5, 9])
+    samples, strokes = (
+        Samples(*(part[rng.integers(0, len(part), n)] for part in (*[np.arange(9)] * 3, ids, ids)))
+        for n in (6, 8)
+    )
     made_from = {"clip": "f"}
     origin = Provenance("clip", "net", "backbone", "key", made_from, (48, 64), ("a.json",), 3, "0")
     preset = PRESETS["default"]
@@ -77,6 +81,7 @@ def attribute(name: str, value: Any) -> Change:
         put("samples/x", np.full(6, 64)),
         put("samples/y", np.full(6, 48)),
         put("strokes/object_id", np.full(8, 256)),
+        put("strokes/object_id", np.full(8, 7)),
         put("strokes/frame", np.full(8, 0.5)),
         attribute("provenance", "{not json"),
         attribute("provenance", "[" * 100_000),

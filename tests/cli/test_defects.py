@@ -16,7 +16,6 @@ from vostool.adapter import Adapter
 from vostool.backbones import BACKBONES
 from vostool.cli import main
 from vostool.davis import evaluation
-from vostool.mask_propagation import REFINERS
 from vostool.presets import PRESETS
 from vostool.training.recipes import RECIPES
 
@@ -78,8 +77,8 @@ def test_a_name_is_left_out_wherever_an_adapter_has_it(
 ) -> None:
     assert stored("adapt", "--scribbles", square_scribbles, "--out", "1.h5").status == 2
     stored("adapt", "square", "--scribbles", square_scribbles, "--out", "1.h5")
-    for command in ("render", "refine"):
-        done = stored(command, "--adapter", "1.h5", "--out", command, "--json")
+    for command, options in (("render", ()), ("refine", ("--refiner-weights", "random"))):
+        done = stored(command, "--adapter", "1.h5", "--out", command, "--json", *options)
         assert json.loads(done.out)["clip"] == "square", done.err
         assert len(list((tmp_path / command).glob("*.png"))) == 12
 
@@ -96,16 +95,15 @@ def test_weights_are_of_a_network_which_rgmp_is_too(vostool: Vostool) -> None:
     assert done.errors == ["Error: w.pth: no such file of weights"]
 
 
-def test_a_refiner_goes_with_refine(
+def test_a_refiners_weights_go_with_refine(
     stored: Vostool, square_scribbles: Path, tmp_path: Path
 ) -> None:
     stored("adapt", "square", "--scribbles", square_scribbles, "--out", "1.h5")
     words = ("render", "--adapter", "1.h5", "--out", "m")
-    for option in (("--refiner", "nonsense"), ("--refiner-weights", "w.pth")):
-        done = stored(*words, *option)
-        assert done.status == 2 and "--refine" in done.errors[0]
-    done = stored(*words, "--refine", "--refiner", "nonsense")
-    assert done.status == 1 and "no propagation network 'nonsense'" in done.errors[0]
+    done = stored(*words, "--refiner-weights", "w.pth")
+    assert done.status == 2 and "goes with --refine" in done.errors[0]
+    done = stored(*words, "--refine", "--refiner-weights", "w.pth")
+    assert done.status == 1 and "w.pth: no such file of weights" in done.errors[0]
     assert not (tmp_path / "m").exists()
 
 
@@ -113,7 +111,7 @@ def test_a_recipe_takes_its_own_options_alone(vostool: Vostool) -> None:
     for recipe, option in (
         ("decoder", "--shots=3"),
         ("decoder", "--fixed-backbone"),
-        ("refiner", "--backbone=deeplabv2-resnet101"),
+        ("decoder", "--backbone=deeplabv2-resnet101"),
         ("step1", "--model=rnn"),
     ):
         done = vostool("train", recipe, option, "--out", "o")
@@ -155,7 +153,7 @@ def test_segment_takes_name_height_and_refine(
 ) -> None:
     done = vostool(
         *("segment", square_clip, "--scribbles", square_scribbles, "--out", "m", "--refine"),
-        *("--name", "mine", "--height", "64", "--json"),
+        *("--refiner-weights", "random", "--name", "mine", "--height", "64", "--json"),
     )
     assert json.loads(done.out) == {"masks": "m", "clip": "mine", "frames": 12}, done.err
     assert (tmp_path / "m" / ".refined").is_dir()
@@ -180,6 +178,5 @@ def test_the_shell_completes_what_vostool_knows(
     assert completed("store", "rm", "") == {"square"}
     assert completed("propagate", "--store", "elsewhere", "") == set()
     assert completed("adapt", "--preset", "") == set(PRESETS)
-    assert completed("refine", "--refiner", "") == set(REFINERS)
     assert {"rnn", "rnn-spatial"} <= completed("propagate", "--model", "")
     assert "rgmp-resnet50" in completed("weights", "check", "--network", "r")

@@ -24,7 +24,10 @@ JOBS = {
     "propagate": ("propagate", "square", "--store", "extracted"),
     "adapt": ("adapt", "square", "--scribbles", "s.json", "--out", "new.h5"),
     "render": ("render", "square", "--adapter", "a.h5", "--out", "m", "--overlay", "o.mp4"),
-    "refine": ("refine", "square", "--adapter", "a.h5", "--out", "m", "--overlay", "o.mp4"),
+    "refine": (
+        *("refine", "square", "--adapter", "a.h5", "--out", "m", "--overlay", "o.mp4"),
+        *("--refiner-weights", "random"),
+    ),
 }
 
 MADE = {

@@ -11,10 +11,9 @@ import torch
 from tests.backbones.layouts import random_tensors, read_layout
 from tests.conftest import Vostool
 from vostool.backbones import BACKBONES
-from vostool.mask_propagation import PUBLIC_NETWORKS
+from vostool.mask_propagation import RGMP
 
 RESNET = "deeplabv2-resnet101"
-RGMP = PUBLIC_NETWORKS["rgmp-resnet50"]
 
 
 @pytest.fixture(autouse=True)

@@ -250,6 +250,7 @@ def test_two_models_are_measured_together(evaluate: Evaluate, tmp_path: Path) ->
         assert evaluate(*linear, *wrong).status == 2
 
 
+@pytest.mark.usefixtures("still_rgmp")
 def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_path: Path) -> None:
     for when in ("none", "last", "every"):
         options = ("--preset", "paper", "--sequences", "two", "--refine", when)
@@ -266,7 +267,7 @@ def test_masks_travel_after_the_last_round_or_every_one(evaluate: Evaluate, tmp_
     assert not of(none, 1).equals(of(every, 1))
     summary = read(tmp_path / "last")
     assert summary["settings"]["refine"] == "last"
-    assert summary["settings"]["refiner"].startswith("refine ")
+    assert summary["settings"]["refiner"].startswith("rgmp-resnet50 ")
     assert summary["rounds"][1]["j"] > 0.3
     refused = evaluate("--preset", "paper", "--sequences", "two", "--refine", "every", out="last")
     assert refused.status == 1 and "refine last is now every" in refused.errors[0]
@@ -284,13 +285,16 @@ def test_scores_by_distance_from_the_annotated_frames(evaluate: Evaluate, tmp_pa
     assert bins["0"]["f"] == pytest.approx(marked.contour.mean())
 
 
-def test_refinement_that_cannot_run_is_told_first(evaluate: Evaluate, tmp_path: Path) -> None:
+def test_refinement_that_cannot_run_is_told_first(
+    evaluate: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOSTOOL_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     net = ("--backbone", "deeplabv3plus-xception65", "--random-weights")
-    linear = ("--preset", "paper", "--features", "backbone")
+    linear = ("--preset", "paper", "--features", "backbone", "--refiner-weights", "random")
     for arguments, word in (
-        ((*net, *linear), "--refiner rgmp-resnet50"),
+        ((), "or give --refiner-weights FILE"),
         (("--backbone", DEFAULT, *net, *linear), "one model's scores"),
-        (("--refiner", "nothing"), "no propagation network 'nothing'"),
         (("--refiner-weights", "nothing"), "no such file of weights"),
     ):
         done = evaluate("--refine", "last", *arguments)

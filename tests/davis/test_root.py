@@ -51,6 +51,19 @@ def test_labels_with_gaps(tmp_path: Path) -> None:
     assert [stroke["object_id"] for stroke in first] == [1, 2]
 
 
+def test_first_rounds_may_lie_in_another_folder(tmp_path: Path) -> None:
+    """As those that people drew lie beside the robot's."""
+    root = make_root(tmp_path, {"clip": (1,)}, first_rounds=2)
+    (root / "Scribbles-human" / "clip").mkdir(parents=True)
+    theirs = root / "Scribbles-human" / "clip" / "001.json"
+    theirs.write_bytes((folders(root, "clip")[2] / "002.json").read_bytes())
+
+    (sequence,) = read_root(root, scribbles="Scribbles-human")
+    assert sequence.scribbles == (theirs,)
+    with pytest.raises(DavisError, match="nowhere"):
+        read_root(root, scribbles="nowhere")
+
+
 def test_void_is_no_object(tmp_path: Path) -> None:
     root = make_root(tmp_path, {"clip": (1, 255)})
     file = folders(root, "clip")[2] / "001.json"

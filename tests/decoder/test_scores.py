@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
-from vostool.decoder.scores import Scoring, margin
+from vostool.decoder.scores import Scoring
 from vostool.pyramid import Pyramid
 
 SIZE = (70, 101)
@@ -16,10 +16,11 @@ PYRAMID = Pyramid(SIZE, SIZE, ARCHITECTURE.levels(*SIZE))
 def test_scores_are_those_of_the_readable_way() -> None:
     rng = np.random.default_rng(0)
     features = [rng.normal(size=(2, *level.shape)).astype(np.float16) for level in PYRAMID.levels]
-    W = rng.normal(size=(PYRAMID.channels, 2))
+    W = rng.normal(size=(PYRAMID.channels, 3))
     scoring = Scoring(PYRAMID, W, torch.device("cpu"))
 
-    found = scoring([torch.from_numpy(level).float() for level in features])
+    on_grid = scoring.on_grid([torch.from_numpy(level).float() for level in features])
+    found = scoring.at(PYRAMID.levels[0], on_grid)
 
     rows, columns = (torch.from_numpy(matrix) for matrix in PYRAMID.finest_to_pixels)
     at_pixels = (rows @ found @ columns).numpy()
@@ -29,10 +30,14 @@ def test_scores_are_those_of_the_readable_way() -> None:
         np.testing.assert_allclose(at_pixels[t], expected, atol=1e-3)
 
 
-def test_an_object_is_scored_against_the_best_of_all_else() -> None:
-    scores = torch.tensor([0.5, 0.2, -0.3]).view(1, 3, 1, 1)
-    torch.testing.assert_close(margin(scores).flatten(), torch.tensor([0.3, -0.3, -0.8]))
-    below = torch.tensor([-0.5, -0.2]).view(1, 2, 1, 1)
-    torch.testing.assert_close(margin(below).flatten(), torch.tensor([-0.5, -0.2]))
-    one = torch.tensor([[[[0.7]]]])
-    torch.testing.assert_close(margin(one), one)
+def test_at_each_level_they_are_those_of_its_vertices() -> None:
+    """Coarser than the grid they are averaged; finer, the grid's vertices are among its own."""
+    scoring = Scoring(PYRAMID, np.zeros((PYRAMID.channels, 2)), torch.device("cpu"))
+    height, width, _ = PYRAMID.grid.shape
+    slope = torch.arange(float(width)).expand(1, 1, height, width) * PYRAMID.grid.stride
+    for level in PYRAMID.levels:
+        found = scoring.at(level, slope)
+        assert found.shape == (1, 1, *level.shape[:2])
+        expected = torch.arange(float(level.shape[1])) * level.stride
+        inner = slice(1, -2)
+        torch.testing.assert_close(found[0, 0, 0, inner], expected[inner], atol=1e-3, rtol=1e-4)

@@ -56,13 +56,13 @@ STEPS = (
     _step("render", "render --adapter {root}/square.h5 --out {root}/masks --overlay"
           " {root}/look.mp4 --store {root}/store"),
     _step("refine", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
-          " --store {root}/store"),
+          " --refiner-weights random --store {root}/store"),
     _step("adapt again", "adapt square --scribbles {given}/two.json --out {root}/square.h5"
           " --store {root}/store"),
     _step("render again", "render --adapter {root}/square.h5 --out {root}/masks --overlay"
           " {root}/look.mp4 --store {root}/store"),
     _step("refine again", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
-          " --store {root}/store"),
+          " --refiner-weights random --store {root}/store"),
     _step("segment", "segment {given}/square --name third --scribbles {given}/one.json --out"
           " {root}/masks-segment --store {root}/store"),
     _step("render over another's", "render --force --adapter {root}/square.h5 --out"

@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from tests.backbones.independent import batch_norm
 from tests.backbones.layouts import random_tensors, read_layout
+from vostool import mask_propagation
 from vostool.checkpoints import match_state_dict
 from vostool.errors import WeightsError
-from vostool.mask_propagation import PUBLIC_NETWORKS
 from vostool.mask_propagation.rgmp import ARCHITECTURE, RGMP
 
 LAYOUT = "rgmp-resnet50.public"
@@ -120,5 +120,5 @@ def test_an_independent_reading_gives_the_same(tensors: dict[str, Tensor], file:
 
 
 def test_it_is_listed_with_its_source() -> None:
-    network = PUBLIC_NETWORKS["rgmp-resnet50"]
+    network = mask_propagation.RGMP
     assert network.loadable is ARCHITECTURE and "seoungwugoh" in network.source

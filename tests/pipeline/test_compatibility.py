@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import moving_square
-from vostool.adapter import Adapter
+from vostool.adapter import Adapter, Samples
 from vostool.cli.mends import one_line
 from vostool.clips import open_clip
 from vostool.errors import AdapterError, StaleStageError
@@ -45,6 +45,14 @@ def test_an_adapter_of_other_features_is_refused(
     )
     with pytest.raises(AdapterError, match="backbone resnet is now efficientnet-lite0"):
         Session.resume(square_store, [replace(adapter, provenance=provenance)])
+
+
+def test_strokes_on_frames_that_are_not_there_are_refused(
+    square_store: FeatureStore, adapter: Adapter
+) -> None:
+    beyond = {**adapter.strokes.columns(), "frame": adapter.strokes.frame + 10}
+    with pytest.raises(AdapterError, match="strokes on frame 12, the clip has 12 frames"):
+        Session.resume(square_store, [replace(adapter, strokes=Samples(**beyond))])
 
 
 def test_context_of_other_backbone_features_is_refused(

@@ -18,7 +18,7 @@ def test_context_is_propagated_once(
 ) -> None:
     square = square_store.clip("square")
     context = square.stage(DEFAULT, "context")
-    assert context.frames == 12 and [lv.shape for lv in context.pyramid.levels] == [(12, 16, 128)]
+    assert context.frames == 12 and [lv.shape for lv in context.pyramid.levels] == [(24, 32, 128)]
     monkeypatch.setattr(
         "vostool.strnn.context.ContextRNN", lambda *_: pytest.fail("ran the network")
     )

@@ -34,6 +34,13 @@ def test_another_option_makes_it_again_and_says_why(square: StoredClip, square_c
     assert again.pyramid.clip_size == (96, 128)
 
 
+def test_small_frames_are_enlarged_and_masks_keep_their_size(square: StoredClip) -> None:
+    """Objects of 240 rows and less are finer than the grids that 480 rows were trained on."""
+    stage = square.stage(DEFAULT, "backbone")
+    assert stage.pyramid.clip_size == (96, 128)
+    assert stage.pyramid.network_size == (192, 256)  # twice as large, and no larger
+
+
 def test_a_long_clip_is_told_how_long_it_takes(
     tmp_path: Path, square_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

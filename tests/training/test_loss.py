@@ -1,6 +1,6 @@
 """Eq. 4 is what the paper writes, whatever the sizes, and its gradient is its gradient.
 
-The loss of masks is least for the truth.
+The losses of masks and of carried labels are least for the truth.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from vostool.training import loss
-from vostool.training.loss import context_loss, mask_loss
+from vostool.training.loss import context_loss, label_loss, share_loss
 
 
 def literal(anchors: Tensor, positives: Tensor, negatives: Tensor, alpha: float) -> Tensor:
@@ -73,8 +73,35 @@ def test_an_empty_set_gives_zero_and_a_gradient_of_zero(empty: int) -> None:
 
 
 def test_the_mask_loss_is_least_for_the_truth() -> None:
-    truth = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
-    right, wrong = (mask_loss(sign * 9 * (2 * truth - 1), truth).item() for sign in (1, -1))
+    truth = torch.tensor([[[1, 0], [2, 1]]])
+    true = torch.stack([truth == 1, truth == 2], 1).float()
+    right, wrong = (label_loss(sign * 9 * (2 * true - 1), truth).item() for sign in (1, -1))
     assert right < 0.01 and wrong > 5
     nothing = torch.zeros_like(truth)
-    assert mask_loss(nothing - 20, nothing).item() < 1e-6
+    assert label_loss(torch.full((1, 2, 2, 2), -20.0), nothing).item() < 1e-6
+
+
+def test_a_swap_of_two_objects_costs_as_much_as_losing_both() -> None:
+    truth = torch.tensor([[[1, 1], [2, 2]]])
+    true = torch.stack([truth == 1, truth == 2], 1).float()
+    swapped, lost = label_loss(9 * (2 * true.flip(1) - 1), truth), label_loss(-9 * true, truth)
+    assert swapped >= lost > 5
+
+
+def test_a_small_object_weighs_as_much_as_a_large_one() -> None:
+    """By its half of Dice's."""
+    truth = torch.zeros(1, 40, 40, dtype=torch.long)
+    truth[0, :30], truth[0, 36:38, 3:6] = 1, 2
+    logits = 9 * (2 * torch.stack([truth == 1, truth == 2], 1).float() - 1)
+    right = label_loss(logits, truth)
+    for k in range(2):
+        without = logits.clone()
+        without[:, k] = -9
+        assert (label_loss(without, truth) - right).item() > 0.2
+
+
+def test_the_loss_of_shares_is_least_for_the_truth() -> None:
+    true = torch.tensor([[1.0, 0.0], [0.0, 1.0]])[..., None, None].expand(2, 2, 3, 4)
+    assert share_loss(true, true).item() < 1e-6
+    assert share_loss(true.flip(1), true).item() == pytest.approx(9.21, abs=0.01), "and is finite"
+    assert share_loss(torch.full((2, 2, 3, 4), 0.5), true).item() == pytest.approx(0.693, abs=1e-3)

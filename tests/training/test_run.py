@@ -15,6 +15,8 @@ from tests.conftest import Done, Vostool, square_mask
 from tests.training.test_data import video
 from vostool.backbones import DEFAULT, find_network
 from vostool.checkpoints import TRAINED_ON, fingerprint, read_metadata
+from vostool.training.run import Training
+from vostool.training.trainer import Schedule
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed; it draws the curve")
 
@@ -73,23 +75,17 @@ def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
     other = vostool("propagate", "a")
     assert other.status == 1 and "trained for other features than those of a" in other.errors[0]
     missing = vostool("propagate", "a", "--model", "two/rnn.safetensors")
-    assert (
-        "no such file of weights; shipped are: decoder, refine, rnn, rnn-spatial"
-        in missing.errors[0]
-    )
+    assert "no such file of weights; shipped are: decoder, rnn, rnn-spatial" in missing.errors[0]
     decoder = vostool("propagate", "a", "--model", "decoder")
     assert decoder.status == 1 and len(decoder.errors) == 1
 
 
-@pytest.mark.parametrize(
-    ("recipe", "weights"),
-    [("decoder", "decoder.safetensors"), ("refiner", "refine.safetensors")],
-)
 def test_a_training_goes_on_to_the_same_weights(
-    vostool: Vostool, root: Path, tmp_path: Path, recipe: str, weights: str
+    vostool: Vostool, root: Path, tmp_path: Path
 ) -> None:
     """Cut off after a checkpoint, as a killed run is: nothing of the rest is there."""
-    options = ("train", recipe, "--photos", root, "--videos", root, *SMALL)
+    weights = "decoder.safetensors"
+    options = ("train", "decoder", "--photos", root, "--videos", root, *SMALL)
     finished(vostool(*options, "--out", "whole"))
     finished(vostool(*options, "--out", "again"))
     for name in (weights, "loss.png"):
@@ -122,6 +118,19 @@ def test_held_back_sequences_are_named(vostool: Vostool, root: Path) -> None:
     done = vostool(*options, *SMALL)
     finished(done)
     assert "held back: a, c" in done.err
+
+
+def test_scenes_are_drawn_as_often_as_what_they_are_made_of(root: Path) -> None:
+    """Of alike objects: where a recipe wants them, and nowhere else."""
+
+    def roots(recipe: str) -> list[list[str]]:
+        training = Training(
+            recipe, (root,), (root,), 2, None, 2, (64, 96), 0, Schedule(1, 1e-3), {}
+        )
+        return [[source.name for source in one] for one in training._roots(lambda _: None)]
+
+    assert roots("step1") == [["0", "1"], ["b"]]
+    assert roots("decoder") == [["0", "1"], ["scene 0", "scene 1"], ["b"], ["beside b"]]
 
 
 def test_what_cannot_be_trained_is_one_line(vostool: Vostool, root: Path, tmp_path: Path) -> None:

@@ -285,6 +285,8 @@ def _check_fit(adapter: Adapter) -> None:
     for name, (array, shape) in shapes.items():
         if array.shape != shape or not np.isfinite(array).all():
             raise ValueError(f"its {name} does not fit, or is not finite")
+    if not np.isin(adapter.strokes.object_id, statistics.object_ids).all():
+        raise ValueError("it has strokes on an object that it does not know")
     in_order = sorted({BACKGROUND, *statistics.object_ids})
     if list(statistics.object_ids) != in_order or in_order[-1] > LARGEST_OBJECT_ID:
         raise ValueError(f"its object ids are {statistics.object_ids}")

@@ -36,6 +36,7 @@ class Network:
         source: where to get them.
         module: whose ``ARCHITECTURE`` it is.
         packaged: finds the weights that a package of the registry carries, if one does.
+        option: of the command line, that gives the file of its weights.
         sha256: of the published weights, where it is known.
     """
 
@@ -45,6 +46,7 @@ class Network:
     source: str
     module: str
     packaged: Callable[[], Path] | None = None
+    option: str = "--weights"
     sha256: str | None = None
 
     @property
@@ -82,7 +84,7 @@ class Network:
         raise WeightsError(
             f"{self.name}: its weights are missing; fetch them from {self.source} and put them at "
             f"{weights_folders()[0] / self.name}.pth (or .ckpt.index and its data), or give "
-            "--weights FILE"
+            f"{self.option} FILE"
         )
 
     def fingerprint(self, weights: str | None = None) -> str:

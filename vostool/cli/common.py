@@ -116,17 +116,10 @@ random_weights_option = click.option(
 )
 
 
-refiner_option = click.option(
-    "--refiner",
-    metavar="NAME",
-    shell_complete=completion.refiners,
-    help="The network by which masks travel: the shipped one, or one that vostool weights ls "
-    "lists.  [default: refine]",
-)
 refiner_weights_option = click.option(
     "--refiner-weights",
     metavar="FILE",
-    help="The refiner's weights: the authors' file, or what vostool train refiner left.  "
+    help="The weights of RGMP, by which masks travel: its authors' file.  "
     "[default: looked for; see vostool weights ls]",
 )
 refine_option = click.option(
@@ -137,20 +130,22 @@ refine_option = click.option(
 )
 
 
-def chosen_refiner(
-    refines: bool, name: str | None, weights: str | None, device: str
-) -> Refiner | None:
-    """By which network masks travel, if they do.
+def chosen_refiner(refines: bool, weights: str | None, device: str) -> Refiner | None:
+    """By which masks travel, if they do.
 
     Raises:
-        click.UsageError: a refiner was chosen, and masks are not to travel.
-        VostoolError: there is no such network.
+        click.UsageError: weights were chosen, and masks are not to travel.
+        WeightsError: masks are to travel, and the weights are missing.
     """
-    from vostool.mask_propagation import DEFAULT, Refiner
+    from vostool.mask_propagation import Refiner
 
-    if not refines and (name is not None or weights is not None):
-        raise click.UsageError("--refiner and --refiner-weights go with --refine")
-    return Refiner(name or DEFAULT, weights, device) if refines else None
+    if not refines:
+        if weights is not None:
+            raise click.UsageError("--refiner-weights goes with --refine")
+        return None
+    refiner = Refiner(weights, device)
+    refiner.check()
+    return refiner
 
 
 def _frame_range(
@@ -184,7 +179,7 @@ height_option = click.option(
     type=click.IntRange(min=32),
     default=480,
     show_default=True,
-    help="Scale taller frames down to this for the network; masks keep the clip's size.",
+    help="Bring frames to this for the network; masks keep the clip's size.",
 )
 out_option = click.option(
     "--out",

@@ -30,16 +30,9 @@ def backbones(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 def networks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of networks whose weights are public."""
     from vostool.backbones import BACKBONES
-    from vostool.mask_propagation import PUBLIC_NETWORKS
+    from vostool.mask_propagation import RGMP
 
-    return _items([*BACKBONES, *PUBLIC_NETWORKS], incomplete)
-
-
-def refiners(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Names of the networks by which masks travel."""
-    from vostool.mask_propagation import REFINERS
-
-    return _items(REFINERS, incomplete)
+    return _items([*BACKBONES, RGMP.name], incomplete)
 
 
 def shipped_weights(

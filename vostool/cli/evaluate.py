@@ -19,7 +19,6 @@ from vostool.cli.common import (
     preset_option,
     print_rows,
     print_table,
-    refiner_option,
     refiner_weights_option,
     seed_option,
     store_option,
@@ -30,6 +29,7 @@ EPILOG = """\b
 Examples:
   vostool evaluate --davis-root DAVIS --out results
   vostool evaluate --davis-root DAVIS --sequences bear,camel --rounds 2 --out quick
+  vostool evaluate --davis-root DAVIS --scribbles Scribbles-human --out people
   vostool evaluate --davis-root DAVIS --preset paper --jobs 8 --out paper
   vostool evaluate --davis-root DAVIS --preset paper --features backbone --out raw
   vostool evaluate --davis-root DAVIS --refine last --out refined
@@ -45,6 +45,13 @@ Examples:
 )
 @click.option("--subset", help="Sequences listed in ImageSets/2017/SUBSET.txt.  [default: val]")
 @click.option("--sequences", metavar="A,B,...", help="These sequences instead.")
+@click.option(
+    "--scribbles",
+    metavar="NAME",
+    default="Scribbles",
+    show_default=True,
+    help="The folder of the root that holds the first rounds, such as those drawn by people.",
+)
 @click.option(
     "--rounds",
     type=click.IntRange(1, 16),
@@ -108,7 +115,6 @@ Examples:
     show_default=True,
     help="After which rounds masks travel from the annotated frames; the paper's is the last.",
 )
-@refiner_option
 @refiner_weights_option
 @device_option
 @preset_option
@@ -118,6 +124,7 @@ def command(
     davis_root: Path,
     subset: str | None,
     sequences: str | None,
+    scribbles: str,
     rounds: int,
     jobs: int,
     official_metrics: bool,
@@ -129,7 +136,6 @@ def command(
     features: str | None,
     models: tuple[str, ...],
     refines: str,
-    refiner: str | None,
     refiner_weights: str | None,
     device: str,
     preset: str | None,
@@ -138,8 +144,8 @@ def command(
 ) -> None:
     """Run the DAVIS interactive benchmark, with its own session and robot.
 
-    Each first round of scribbles in ROOT/Scribbles/SEQUENCE/ is a sample. The robot answers the
-    masks of a round with scribbles on the worst frame. Scores are AUC and J&F at 60 s, by two
+    Each first round of scribbles in ROOT/Scribbles/SEQUENCE/ is a sample. A robot answers the masks
+    of a round with scribbles on the worst frame. Scores are AUC and J&F at 60 s, by two
     clocks: warm has features stored already, cold counts their making in each first round.
 
     The folder of results gets warm.csv and cold.csv (the official reports), summary.json,
@@ -179,13 +185,12 @@ def command(
         settings.seed,
         device,
         refines,
-        chosen_refiner(refines != "none", refiner, refiner_weights, device)
-        or Refiner(device=device),
+        chosen_refiner(refines != "none", refiner_weights, device) or Refiner(device=device),
     )
     begun = time.monotonic()
     names = None if sequences is None else [name for name in sequences.split(",") if name]
     evaluation = evaluate(
-        read_root(davis_root, subset=subset, names=names, say=say),
+        read_root(davis_root, subset=subset, names=names, scribbles=scribbles, say=say),
         method,
         Protocol(rounds, official_metrics=official_metrics),
         out,

@@ -14,7 +14,6 @@ from vostool.cli.common import (
     json_option,
     out_option,
     overlay_option,
-    refiner_option,
     refiner_weights_option,
     store_option,
 )
@@ -24,8 +23,7 @@ EPILOG = """\b
 Examples:
   vostool refine --adapter bikes.h5 --out masks
   vostool refine --adapter bikes.h5 --out masks --overlay look.mp4
-  vostool refine --adapter bikes.h5 --out masks \\
-      --refiner rgmp-resnet50 --refiner-weights weights.pth
+  vostool refine --adapter bikes.h5 --out masks --refiner-weights weights.pth
 """
 
 
@@ -41,7 +39,6 @@ Examples:
 )
 @out_option
 @overlay_option
-@refiner_option
 @refiner_weights_option
 @store_option
 @device_option
@@ -52,7 +49,6 @@ def command(
     adapter_file: Path,
     out: Path,
     overlay_file: Path | None,
-    refiner: str | None,
     refiner_weights: str | None,
     store_root: Path,
     device: str,
@@ -64,12 +60,13 @@ def command(
     NAME is a clip in the store; by default the one that the adapter was fitted on. From each frame
     that bears strokes its mask travels both ways, frame by frame, up to the middle towards the next
     such frame. What it brings is weighed against the classifier's answer, less the further it came
-    and the less the two agree.
+    and the less the two agree. It travels by the paper's network, RGMP, whose weights do not ship:
+    vostool weights ls says where to get them. A GPU is of use.
 
     What is on the way is kept in DIR/.refined: a stopped run goes on with the same command, and a
     run with the next round's adapter leaves alone what no stroke has changed.
     """
-    chosen = chosen_refiner(True, refiner, refiner_weights, device)
+    chosen = chosen_refiner(True, refiner_weights, device)
     render(
         "refine",
         name,

@@ -17,7 +17,6 @@ from vostool.cli.common import (
     out_option,
     overlay_option,
     refine_option,
-    refiner_option,
     refiner_weights_option,
     report,
     store_option,
@@ -51,7 +50,6 @@ Examples:
 @out_option
 @overlay_option
 @refine_option
-@refiner_option
 @refiner_weights_option
 @store_option
 @device_option
@@ -63,7 +61,6 @@ def command(
     out: Path,
     overlay_file: Path | None,
     refines: bool,
-    refiner: str | None,
     refiner_weights: str | None,
     store_root: Path,
     device: str,
@@ -75,7 +72,7 @@ def command(
     NAME is a clip in the store; by default the one that the adapter was fitted on. The masks appear
     in the folder together, when all of them are made.
     """
-    chosen = chosen_refiner(refines, refiner, refiner_weights, device)
+    chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force, as_json
     )

@@ -23,7 +23,6 @@ from vostool.cli.common import (
     preset_option,
     random_weights_option,
     refine_option,
-    refiner_option,
     refiner_weights_option,
     report,
     seed_option,
@@ -53,7 +52,6 @@ Example:
 @out_option
 @overlay_option
 @refine_option
-@refiner_option
 @refiner_weights_option
 @name_option
 @frames_option
@@ -76,7 +74,6 @@ def command(
     out: Path,
     overlay_file: Path | None,
     refines: bool,
-    refiner: str | None,
     refiner_weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
@@ -98,8 +95,7 @@ def command(
     CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
     DIR/adapter.h5, so that vostool adapt --from can go on from it.
     """
-    chosen = chosen_refiner(refines, refiner, refiner_weights, device)
-    from vostool.backbones import find_network
+    chosen = chosen_refiner(refines, refiner_weights, device)
     from vostool.clips import open_clip
     from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
@@ -112,8 +108,6 @@ def command(
     source = open_clip(clip, name=name, frames=frames)
     for scribbles in rounds:
         scribbles.check_against(source.expected_frames, source.size)
-    if chosen is not None:
-        chosen.check(backbone, find_network(backbone).fingerprint(weights))
     session = OpenClip(FeatureStore(store_root).clip(source.name), source).session(
         preset,
         features=features,

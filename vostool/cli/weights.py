@@ -34,10 +34,10 @@ def list_networks(as_json: bool) -> None:
     """
     from vostool.backbones import BACKBONES, weights_folders
     from vostool.errors import WeightsError
-    from vostool.mask_propagation import PUBLIC_NETWORKS
+    from vostool.mask_propagation import RGMP
 
     rows: list[dict[str, Any]] = []
-    for network in (*BACKBONES.values(), *PUBLIC_NETWORKS.values()):
+    for network in (*BACKBONES.values(), RGMP):
         try:
             file = str(network.find_weights())
         except WeightsError:
@@ -87,9 +87,9 @@ def check(file: str, network_name: str, as_json: bool) -> None:
     from vostool.backbones import BACKBONES
     from vostool.backbones.network import find_file
     from vostool.checkpoints import fingerprint, match_state_dict, read_tensors
-    from vostool.mask_propagation import PUBLIC_NETWORKS
+    from vostool.mask_propagation import RGMP
 
-    networks = {**BACKBONES, **PUBLIC_NETWORKS}
+    networks = {**BACKBONES, RGMP.name: RGMP}
     if network_name not in networks:
         raise click.UsageError(f"no network {network_name!r}; there are: {', '.join(networks)}")
     found, loadable = find_file(file), networks[network_name].loadable

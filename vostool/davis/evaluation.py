@@ -40,8 +40,8 @@ RESULTS = ("warm.csv", "cold.csv", "summary.json", "curve.png", "worst.html")
 DECIDING = (
     "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py", "masks.py",
     "images.py",
-    "adapter/*.py", "decoder/*.py", "mask_propagation/*.py", "weights/decoder.safetensors",
-    "weights/refine.safetensors", "precision.py", "davis/root.py", "davis/session.py",
+    "adapter/*.py", "layers.py", "label_propagation/*.py", "decoder/*.py", "mask_propagation/*.py",
+    "weights/decoder.safetensors", "precision.py", "davis/root.py", "davis/session.py",
     "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose cache keys tell of theirs."""

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from vostool.backbones import find_network
 from vostool.clips import Clip
 from vostool.davis.metrics import LabelMaps
 from vostool.davis.session import Segment
@@ -53,7 +52,7 @@ class Method:
         device: where networks run.
         refine: after which rounds masks travel from the annotated frames: ``none``, the ``last``
             (§3), or ``every``.
-        refiner: by which network.
+        refiner: by which masks travel then.
     """
 
     store: Path
@@ -76,9 +75,7 @@ class Method:
                 raise VostoolError(
                     "masks travel by one model's scores; give one --backbone, or --refine none"
                 )
-            (model,) = self.models
-            network = find_network(model.backbone)
-            self.refiner.check(model.backbone, network.fingerprint(model.weights))
+            self.refiner.check()
 
         @contextmanager
         def bar(what: str) -> Iterator[Progress]:

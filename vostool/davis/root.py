@@ -30,6 +30,8 @@ from vostool.images import Mask, read_mask
 from vostool.scribbles import BACKGROUND, read_scribbles
 from vostool.store.layout import is_name
 
+SCRIBBLES = "Scribbles"
+"""The folder of first rounds, unless another is named."""
 VOID = 255
 """Beside other labels, 255 marks pixels that belong to nothing; alone, it is the one object."""
 
@@ -139,6 +141,7 @@ def read_root(
     *,
     subset: str | None = None,
     names: Sequence[str] | None = None,
+    scribbles: str = SCRIBBLES,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[DavisSequence]:
     """Read and check sequences of a DAVIS-layout root: every annotation, every first round.
@@ -149,6 +152,7 @@ def read_root(
             neither this nor names are given, that is ``val``, or, without such lists, every
             sequence with annotations.
         names: take these, in this order; each must be there.
+        scribbles: the root's folder of first rounds.
         say: told which sequences of a subset are not there.
 
     Raises:
@@ -160,7 +164,7 @@ def read_root(
         names = _listed(root, subset, say)
     if not names:
         raise DavisError(f"{root}: no sequence to evaluate; see {_annotations(root)}")
-    return [_read_sequence(root, name) for name in dict.fromkeys(names)]
+    return [_read_sequence(root, name, scribbles) for name in dict.fromkeys(names)]
 
 
 def label_files(folder: Path) -> list[Path]:
@@ -205,18 +209,18 @@ def _listed(root: Path, subset: str | None, say: Callable[[str], None]) -> list[
     return [name for name in listed if name in there]
 
 
-def _read_sequence(root: Path, name: str) -> DavisSequence:
+def _read_sequence(root: Path, name: str, first_rounds: str) -> DavisSequence:
     folder = _annotations(root) / name
     clip = open_davis_sequence(root, name)
     if not is_name(name):
         raise DavisError(f"{folder}: {name!r} cannot be a clip's name in the store; rename it")
     if not folder.is_dir():
         raise DavisError(f"{root}: no masks of {name}; {folder} should hold a PNG a frame")
-    scribbles = _first_rounds(root / "Scribbles" / name)
+    scribbles = _first_rounds(root / first_rounds / name)
     if not scribbles:
         raise DavisError(
             f"{root}: no scribbles of {name}; "
-            f"give a first round as {root / 'Scribbles' / name / '001.json'}"
+            f"give a first round as {root / first_rounds / name / '001.json'}"
         )
     annotations = tuple(folder / f"{frame.stem}.png" for frame in clip.files)
     missing = [file for file in annotations if not file.is_file()]

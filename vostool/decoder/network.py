@@ -9,6 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vostool.decoder.evidence import CHANNELS, Evidence
+from vostool.label_propagation.network import LabelPropagator
+from vostool.layers import Residual, conv3, doubled
+
 WIDTHS = (24, 40, 64, 96)
 """Channels at each stride, finest first."""
 BLOCKS = (1, 1, 1, 2)
@@ -17,17 +21,21 @@ FEATURE_GAIN = 4.0
 """Features are of unit length per stage, so each is small; this brings them to about one."""
 SCORE_GAIN = 4.0
 """Scores are near 0 and 1 by Eq. 3; the logits begin as the scores times this."""
+PRIOR_GAIN = 1.0
+"""And to them comes the prior's margin times this."""
 
 
 class Decoder(nn.Module):
-    """Scores of objects in, logits of their masks out, at the stride of the finest features.
+    """Evidence of objects in, logits of their masks out, at the stride of the finest features.
 
-    From the coarsest stride to the finest, features and scores are mixed and brought up to the
-    next. The output is added to the scores and begins at zero, so an untrained decoder changes
-    nothing.
+    From the coarsest stride to the finest, features and evidence are mixed and brought up to the
+    next. The output is added to the scores and begins at zero.
 
     Args:
         channels: of the features at each stride, finest first; each stride is half the next.
+
+    Attributes:
+        propagator: makes the prior, which is part of the evidence; trained together.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -35,7 +43,7 @@ class Decoder(nn.Module):
         self.read_features = nn.ModuleList(
             nn.Conv2d(n, width, 1) for n, width in zip(channels, WIDTHS, strict=True)
         )
-        self.read_score = nn.ModuleList(conv3(1, width) for width in WIDTHS)
+        self.read_evidence = nn.ModuleList(conv3(CHANNELS, width) for width in WIDTHS)
         self.bring_up = nn.ModuleList(
             nn.Conv2d(below, width, 1) for width, below in pairwise(WIDTHS)
         )
@@ -46,13 +54,15 @@ class Decoder(nn.Module):
         )
         self.out = conv3(WIDTHS[0], 1, begins_at_zero=True)
         self.gain = nn.Parameter(torch.tensor(SCORE_GAIN))
+        self.prior_gain = nn.Parameter(torch.tensor(PRIOR_GAIN))
+        self.propagator = LabelPropagator(channels[2:])
 
-    def forward(self, features: Sequence[Tensor], scores: Tensor) -> Tensor:
-        """Logits of the masks of some frames' objects.
+    def forward(self, features: Sequence[Tensor], evidence: Evidence) -> Tensor:
+        """Logits of the masks of some frames' objects, each against background's, which is 0.
 
         Args:
             features: (T, C, h, w) a stride, finest first.
-            scores: (T, K, h, w), of each object against all else, at the finest stride.
+            evidence: of the same frames.
 
         Returns:
             (T, K, h, w) at the finest stride.
@@ -61,56 +71,17 @@ class Decoder(nn.Module):
             reading(level * FEATURE_GAIN)
             for reading, level in zip(self.read_features, features, strict=True)
         ]
-        return torch.cat([self._one(read, scores[:, k : k + 1]) for k in range(scores.shape[1])], 1)
+        sizes = [level.shape[-2:] for level in features]
+        return torch.cat([self._one(read, one) for one in evidence.of_each_object(sizes)], 1)
 
-    def _one(self, read: list[Tensor], score: Tensor) -> Tensor:
-        """Of one object: the features as they were read, and its score (T, 1, h, w)."""
-        at_stride = [score]
-        for _ in read[1:]:
-            at_stride.append(halved(at_stride[-1]))
-        x = read[-1] + self.read_score[-1](at_stride[-1])
+    def _one(self, read: list[Tensor], evidence: list[Tensor]) -> Tensor:
+        """Of one object: the features as they were read, and its evidence a stride."""
+        x = read[-1] + self.read_evidence[-1](evidence[-1])
         for n in reversed(range(len(read))):
             if n < len(read) - 1:
                 below = doubled(self.bring_up[n](x), read[n].shape[-2:])
-                x = read[n] + self.read_score[n](at_stride[n]) + below
+                x = read[n] + self.read_evidence[n](evidence[n]) + below
             x = self.refine[n](self.mix[n](functional.relu(x)))
-        logits: Tensor = self.out(functional.relu(x)) + self.gain * score
+        looks, prior = evidence[0][:, :1], evidence[0][:, 1:2]
+        logits: Tensor = self.out(functional.relu(x)) + self.gain * looks + self.prior_gain * prior
         return logits
-
-
-class Residual(nn.Module):
-    """Two convolutions, added to what goes in; begins as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = conv3(channels, channels)
-        self.second = conv3(channels, channels, begins_at_zero=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = functional.relu(self.first(functional.relu(x)))
-        result: Tensor = x + self.second(inner)
-        return result
-
-
-def doubled(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Brought to half the stride, (…, h, w) of a size: every vertex is every other of the finer."""
-    h, w = x.shape[-2:]
-    between = functional.interpolate(
-        x, size=(2 * h - 1, 2 * w - 1), mode="bilinear", align_corners=True
-    )
-    beyond = (0, size[1] - between.shape[-1], 0, size[0] - between.shape[-2])
-    return functional.pad(between, beyond, mode="replicate") if any(beyond) else between
-
-
-def halved(x: Tensor) -> Tensor:
-    """Brought to twice the stride: averaged round every other vertex."""
-    return functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
-
-
-def conv3(inputs: int, outputs: int, *, begins_at_zero: bool = False) -> nn.Conv2d:
-    """A convolution of 3 by 3 vertices that keeps the size."""
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-    if begins_at_zero:
-        nn.init.zeros_(conv.weight)
-        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return conv

@@ -1,4 +1,4 @@
-"""What the decoder reads of the ridge classifier: each object's score against all else."""
+"""What the decoder reads of the ridge classifier: each object's score against background."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from vostool.pyramid import Pyramid
+from vostool.pyramid import Level, Pyramid
 
 
 class Scoring:
-    """The ridge classifier's scores of some frames, at the finest stride.
+    """The ridge classifier's scores of some frames.
 
     Args:
         pyramid: the features' geometry.
@@ -29,11 +29,17 @@ class Scoring:
             (torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device))
             for rows, columns in pyramid.to_grid
         ]
-        rows, columns = pyramid.grid_to_finest
-        self._up = torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
+        grid = pyramid.levels.index(pyramid.grid)
+        self._onto = {}
+        for level in pyramid.backbone.levels:
+            rows, columns = pyramid.onto(level)[grid]
+            self._onto[level] = (
+                torch.from_numpy(rows).to(device),
+                torch.from_numpy(columns).to(device),
+            )
 
-    def __call__(self, levels: Sequence[Tensor]) -> Tensor:
-        """Scores (T, K, h, w) of the objects, each against the best of all else.
+    def on_grid(self, levels: Sequence[Tensor]) -> Tensor:
+        """Scores (T, K, h, w) of the objects, each against background, on the pyramid's grid.
 
         Args:
             levels: (T, h, w, C) float32 each, finest first.
@@ -43,19 +49,14 @@ class Scoring:
             here = rows @ (level @ part).permute(0, 3, 1, 2) @ columns
             scores = here if scores is None else scores + here
         assert scores is not None
-        rows, columns = self._up
-        return margin(rows @ scores @ columns)
-
-
-def margin(scores: Tensor) -> Tensor:
-    """Each object's score less the best of the others' and of background's, which is 0.
-
-    Args:
-        scores: (T, K, h, w).
-    """
-    if scores.shape[1] == 1:
         return scores
-    with_background = torch.cat([scores, torch.zeros_like(scores[:, :1])], dim=1)
-    best, second = with_background.topk(2, dim=1).values.unbind(1)
-    others = torch.where(scores == best[:, None], second[:, None], best[:, None])
-    return scores - others
+
+    def at(self, level: Level, on_grid: Tensor) -> Tensor:
+        """Scores (T, K, h, w) of the objects, each against background, at a level.
+
+        Args:
+            level: one of the pyramid's.
+            on_grid: what :meth:`on_grid` made.
+        """
+        rows, columns = self._onto[level]
+        return rows @ on_grid @ columns

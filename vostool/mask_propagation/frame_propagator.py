@@ -1,4 +1,4 @@
-"""RGMP at work, on frames: the published network in the last round."""
+"""RGMP at work, on frames."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from vostool.decoder.network import SCORE_GAIN
 from vostool.images import Frame
-from vostool.mask_propagation import PUBLIC_NETWORKS, Subject
+from vostool.mask_propagation import Subject
 from vostool.mask_propagation.fusion import SURE
 from vostool.mask_propagation.propagate import Observation
 from vostool.mask_propagation.rgmp import ARCHITECTURE, STRIDE
@@ -25,29 +25,16 @@ from vostool.scribbles import StrokeMap
 SCALES = (0.5, 0.75, 1.0)
 """Of the frame, at each of which a mask is made; their probabilities are averaged, as published."""
 
-RGMP = PUBLIC_NETWORKS["rgmp-resnet50"]
 
-
-def check(weights: str | None, backbone: str, fingerprint: object) -> None:
-    """Make sure that its weights are there; it goes with any backbone."""
-    RGMP.find_weights(weights)
-
-
-def fingerprint(weights: str | None) -> str:
-    """The SHA-256 of its weights."""
-    return RGMP.fingerprint(weights)
-
-
-def build(weights: str | None, subject: Subject, device: torch.device) -> FramePropagator:
-    """The network, ready to carry an adapter's masks through a clip."""
+def build(weights: Path | None, subject: Subject, device: torch.device) -> FramePropagator:
+    """RGMP with the weights of a file or random ones, ready to carry masks through a clip."""
     adapter = subject.adapter
     gain = np.float32(1.0 if adapter.preset.decoder else SCORE_GAIN)
 
     def classify(start: int, stop: int) -> npt.NDArray[np.float32]:
-        return gain * subject.scores(subject.reader.read(start, stop))
+        return gain * subject.scores(start, subject.reader.read(start, stop))
 
-    file = RGMP.find_weights(weights)
-    return FramePropagator(adapter.object_ids[1:], subject.frames, classify, file, device)
+    return FramePropagator(adapter.object_ids[1:], subject.frames, classify, weights, device)
 
 
 @dataclass(frozen=True)

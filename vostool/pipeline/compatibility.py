@@ -75,7 +75,8 @@ def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
     """Make sure that an adapter can read some features.
 
     Raises:
-        AdapterError: it was fitted on another network's features, another clip size, or both.
+        AdapterError: it was fitted on another network's features or another clip size, or has
+            strokes on frames that the clip does not have.
     """
     provenance = adapter.provenance
     if provenance.size != reader.metadata.size:
@@ -89,6 +90,12 @@ def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
         raise AdapterError(
             f"the adapter of {provenance.clip} was fitted on other {provenance.features} features "
             f"({why}); fit it again with: vostool adapt {reader.clip_name}"
+        )
+    last = int(adapter.strokes.frame.max(initial=0))
+    if provenance.clip == reader.clip_name and last >= reader.frames:
+        raise AdapterError(
+            f"the adapter of {provenance.clip} has strokes on frame {last}, the clip has "
+            f"{reader.frames} frames; fit it again with: vostool adapt {provenance.clip}"
         )
 
 

@@ -24,7 +24,9 @@ from vostool.store import CacheKey, ClipMetadata, Stage, StoredClip, update_sour
 from vostool.store.layout import CHUNK_FRAMES
 
 NETWORK_HEIGHT = 480
-"""Taller frames are scaled down for the network: the method was made and measured at 480p."""
+"""Frames are brought to this for the network: the method was made and measured at 480p."""
+ENLARGED = 2
+"""How many times a smaller frame is enlarged, at most: beyond, there is nothing more to see."""
 LONG = 200
 """Frames from which on it is worth knowing beforehand how long they will take."""
 
@@ -48,7 +50,8 @@ def extract(
         backbone: the network, one of :data:`vostool.backbones.BACKBONES`.
         weights: of the network: a file, ``random``, or None to look where they are kept.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
-        network_height: frames taller than this are scaled down for the network.
+        network_height: frames are brought to this for the network, and enlarged
+            :data:`ENLARGED` times at most.
         progress: told of frames done.
         say: told why features are made again, and of the weights where they are the user's.
 
@@ -192,11 +195,13 @@ def _resized(frame: Frame, size: tuple[int, int]) -> Frame:
         return frame
     import cv2
 
-    return cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    smaller = size[0] < frame.shape[0]
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    return cv2.resize(frame, size[::-1], interpolation=how).astype(np.uint8, copy=False)
 
 
 def _network_size(size: tuple[int, int], network_height: int) -> tuple[int, int]:
+    """(H, W) at which the network sees frames of a size."""
     height, width = size
-    if height <= network_height:
-        return size
+    network_height = min(network_height, ENLARGED * height)
     return network_height, max(1, round(width * network_height / height))

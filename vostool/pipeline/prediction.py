@@ -40,10 +40,10 @@ def predict_frame(models: Sequence[Fitted], frame: int) -> Mask:
     """
     features = [[level[None] for level in model.reader.read_frame(frame)] for model in models]
     if len(models) == 1:
-        masks = models[0].predictor.masks(features[0])
+        masks = models[0].predictor.masks(frame, features[0])
     else:
         predictors = [model.predictor for model in models]
-        masks = average_masks(predictors, features, models[0].adapter.object_ids)
+        masks = average_masks(predictors, frame, features, models[0].adapter.object_ids)
     return np.asarray(masks[0])
 
 
@@ -62,13 +62,14 @@ def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
         chunks = first.reader.by_chunk()
         # The decoder keeps all cores busy, and on them a thread that reads would hold it up.
         for start, chunk in chunks if first.adapter.preset.decoder else ahead(chunks):
-            yield from enumerate(first.predictor.masks(chunk), start)
+            yield from enumerate(first.predictor.masks(start, chunk), start)
     else:
         predictors = [model.predictor for model in models]
         for parts in zip(*(model.reader.by_chunk() for model in models), strict=True):
             features = [read for _, read in parts]
-            masks = average_masks(predictors, features, first.adapter.object_ids)
-            yield from enumerate(masks, parts[0][0])
+            start = parts[0][0]
+            masks = average_masks(predictors, start, features, first.adapter.object_ids)
+            yield from enumerate(masks, start)
     for model in models:
         model.reader.check_unchanged()
 

@@ -23,13 +23,13 @@ Scores = npt.NDArray[np.float32]
 
 
 class MaskPredictor(Protocol):
-    """Makes masks of features."""
+    """Makes masks of the frames from one on, of their features (T, h, w, C) a level."""
 
-    def scores(self, features: Features) -> Scores:
-        """Scores of some frames, (T, h, w, C) a level."""
+    def scores(self, start: int, features: Features) -> Scores:
+        """Scores of the frames from ``start`` on."""
 
-    def masks(self, features: Features) -> Masks:
-        """Masks of some frames: each pixel's best score."""
+    def masks(self, start: int, features: Features) -> Masks:
+        """Masks of the frames from ``start`` on: each pixel's best score."""
 
 
 FindPredictor = Callable[[FeatureReader, Adapter, str], MaskPredictor]
@@ -54,7 +54,7 @@ def find_predictor(reader: FeatureReader, adapter: Adapter, device: str = "auto"
     from vostool.pipeline.runtime import find_device
 
     check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return DecoderPredictor(reader.pyramid, adapter.W, adapter.object_ids, find_device(device))
+    return DecoderPredictor(reader, adapter, find_device(device))
 
 
 class LinearPredictor:
@@ -74,12 +74,12 @@ class LinearPredictor:
         self._weights = pyramid.split(W[:, 1:] - W[:, :1])
         self._object_ids = object_ids[1:]
 
-    def scores(self, features: Features) -> Scores:
+    def scores(self, start: int, features: Features) -> Scores:
         """Scores of some frames, (T, h, w, C) a level."""
         frames = [[level[t] for level in features] for t in range(len(features[0]))]
         return np.stack([self._pyramid.scores(frame, self._weights) for frame in frames])
 
-    def masks(self, features: Features) -> Masks:
+    def masks(self, start: int, features: Features) -> Masks:
         """Masks of some frames: each pixel's best score."""
         frames = [[level[t] for level in features] for t in range(len(features[0]))]
         if len(frames) == 1:
@@ -93,6 +93,7 @@ class LinearPredictor:
 
 def average_masks(
     predictors: Sequence[MaskPredictor],
+    start: int,
     features: Sequence[Features],
     object_ids: tuple[int, ...],
 ) -> Masks:
@@ -100,9 +101,12 @@ def average_masks(
 
     Args:
         predictors: a model's each, of the same objects and in the same order.
-        features: of the same frames, for each predictor.
+        start: the first frame.
+        features: of the frames from there on, for each predictor.
         object_ids: the id of each column of W, background first.
     """
-    every = [predictor.scores(read) for predictor, read in zip(predictors, features, strict=True)]
+    every = [
+        predictor.scores(start, read) for predictor, read in zip(predictors, features, strict=True)
+    ]
     scores: Scores = np.mean(every, axis=0)
     return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])

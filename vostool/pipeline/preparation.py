@@ -55,7 +55,7 @@ def prepare(
         bar: shows how far a stage is.
         say: told why features are made again.
         device: where networks run.
-        network_height: frames taller than this are scaled down for the network.
+        network_height: frames are brought to this for the network, twice as large at most.
 
     Raises:
         WeightsError: weights are missing, or the RNN was trained for other features.

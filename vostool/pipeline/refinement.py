@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vostool.adapter import Adapter
 from vostool.errors import AdapterError
 from vostool.images import Frame
-from vostool.mask_propagation import Refiner, Subject
+from vostool.mask_propagation import RGMP, Refiner, Subject
 from vostool.masks import Mask
 from vostool.pipeline.prediction import Fitted, source_clip, source_frames
 from vostool.pipeline.progress import Progress, quiet
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 def refine(
     model: Fitted,
-    both: FeatureReader,
     refiner: Refiner,
     open_cache: Callable[[str], SpanCache],
     *,
@@ -34,15 +33,15 @@ def refine(
 
     Args:
         model: whose masks, with the strokes that it was fitted to.
-        both: the backbone's features beside what the model reads.
-        refiner: by which network masks travel.
+        refiner: by which masks travel.
         open_cache: opens what is kept of an earlier refinement, by a word that tells what it is of.
         progress: told of frames done.
 
     Raises:
-        AdapterError: the adapter has no strokes, or strokes on frames that the clip does not have.
+        AdapterError: the adapter has no strokes, or was fitted on another clip.
         StoreError: features are damaged.
     """
+    from vostool.mask_propagation.frame_propagator import build
     from vostool.mask_propagation.propagate import MaskPropagation
     from vostool.pipeline.runtime import find_device
 
@@ -54,8 +53,9 @@ def refine(
     def frames(start: int, stop: int) -> list[Frame]:
         return list(islice(source_frames(clip(), reader, start), stop - start))
 
-    subject = Subject(adapter, reader, both, frames, model.predictor.scores)
-    propagator = refiner.build(subject, find_device(refiner.device))
+    subject = Subject(adapter, reader, frames, model.predictor.scores)
+    weights = RGMP.find_weights(refiner.weights)
+    propagator = build(weights, subject, find_device(refiner.device))
     what = [reader.cache_key.digest, list(adapter.object_ids), refiner.identity]
     of = hashlib.blake2b(json.dumps(what).encode(), digest_size=10).hexdigest()
     propagation = MaskPropagation(
@@ -70,7 +70,7 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
     """Make sure that there are annotated frames to begin at.
 
     Raises:
-        AdapterError: there is none, or it is not one of the clip's.
+        AdapterError: there is none, or the adapter was fitted on another clip.
     """
     clip, frames = adapter.provenance.clip, adapter.strokes.frame
     check_clip(adapter, reader.clip_name)
@@ -78,11 +78,6 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
         raise AdapterError(
             f"the adapter of {clip} has no annotated frame, so there is none to start from; "
             f"fit it to scribbles with: vostool adapt {clip} --scribbles FILE"
-        )
-    if frames.max() >= reader.frames or frames.min() < 0:
-        raise AdapterError(
-            f"the adapter of {clip} has strokes on frame {frames.max()}, the clip has "
-            f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
         )
 
 

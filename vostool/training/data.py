@@ -103,16 +103,27 @@ class Photo:
         A size larger than the photo is scaled down to it, for a blurred photo teaches nothing of
         edges, and turned upright for an upright photo.
         """
-        size = _within(read_image(self.image).shape, size)
+        size = within(self.size, size)
         count = min(int(rng.integers(0, PASSING_AT_MOST + 1)), len(self.others))
         passing = [
-            self.others[int(n)]._view(size, rng) for n in rng.integers(0, len(self.others), count)
+            self.others[int(n)].view(size, rng) for n in rng.integers(0, len(self.others), count)
         ]
-        return Shot(*moving_photo(*self._view(size, rng), passing, frames, rng))
+        return Shot(*moving_photo(*self.view(size, rng), passing, frames, rng))
 
-    def _view(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Frame, Mask]:
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the photo."""
+        height, width, _ = read_image(self.image).shape
+        return height, width
+
+    def read(self) -> tuple[Frame, Mask]:
+        """The photo (H, W, 3), and (H, W) 1 where its object is."""
         image, mask = read_image(self.image), read_mask(self.mask)
-        inside = (mask > 127 if mask.max() > 1 else mask > 0).astype(np.uint8)
+        return image, (mask > 127 if mask.max() > 1 else mask > 0).astype(np.uint8)
+
+    def view(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Frame, Mask]:
+        """A part of it at a size (H, W), and where its object is there."""
+        image, inside = self.read()
         return Window.random(inside.shape, size, rng).view(image, inside)
 
 
@@ -198,7 +209,7 @@ def open_photos(root: Path) -> list[Photo]:
     return [Photo(photo.name, photo.image, photo.mask, alone) for photo in alone]
 
 
-def _within(photo: tuple[int, ...], size: tuple[int, int]) -> tuple[int, int]:
+def within(photo: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """A size (H, W) in a photo's own orientation, scaled down so as not to be larger."""
     low, high = sorted(size)
     height, width = (high, low) if photo[0] > photo[1] else (low, high)

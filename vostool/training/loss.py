@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vostool.label_propagation.network import with_background
+
 ALPHA = 0.01
 """The paper's α is "a small constant". Distances here are in units of their median; see
 :mod:`vostool.training.recipes.context`."""
@@ -54,17 +56,30 @@ def squared_distance_to_nearest(points: Tensor, pool: Tensor) -> Tensor:
     return (points - pool[nearest]).square().sum(dim=1)
 
 
-def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy, and half of Dice's, which weighs a small object as much as a large one.
+def label_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy over objects and background, and half of Dice's for each object.
+
+    Dice's weighs a small object as much as a large one.
 
     Args:
-        logits: (T, H, W).
-        truth: (T, H, W), 0 or 1.
+        logits: (T, K, H, W) of the objects; background's are 0.
+        truth: (T, H, W) int64, 0 for background, k for the k-th object.
     """
-    entropy = functional.binary_cross_entropy_with_logits(logits, truth)
-    share = torch.sigmoid(logits)
-    both, either = (share * truth).sum((1, 2)), (share + truth).sum((1, 2))
+    every = with_background(logits)
+    entropy = functional.cross_entropy(every, truth)
+    shares = every.softmax(dim=1)[:, 1:]
+    true = functional.one_hot(truth, every.shape[1]).movedim(3, 1)[:, 1:].to(shares)
+    both, either = (shares * true).sum((2, 3)), (shares + true).sum((2, 3))
     return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1)).mean()
+
+
+def share_loss(shares: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy of shares that sum to 1 against true ones.
+
+    Args:
+        shares, truth: (…, K + 1, h, w).
+    """
+    return -(truth * shares.clamp(min=1e-4).log()).sum(dim=-3).mean()
 
 
 def _nearest(points: Tensor, pool: Tensor) -> Tensor:

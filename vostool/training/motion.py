@@ -9,7 +9,7 @@ Object Segmentation from Static Images", CVPR 2017, and Wug Oh et al., CVPR 2018
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -58,11 +58,13 @@ class Path:
     Attributes:
         begin, end: (5,) shift x and y, turn, zoom, shear.
         bend: (CONTROLS², 2) how far the control points are displaced at the end.
+        detour: (2,) how far the shift strays from the straight way, half-way.
     """
 
     begin: FloatArray
     end: FloatArray
     bend: FloatArray
+    detour: FloatArray = field(default_factory=lambda: np.zeros(2))
 
     @classmethod
     def random(cls, extent: Range, rng: np.random.Generator) -> Path:
@@ -87,6 +89,7 @@ class Path:
         rows, columns = (np.append(np.arange(0, n - 1, GRID), n - 1) for n in size)
         grid = np.stack(np.meshgrid(columns / width, rows / height), axis=-1)
         shift_x, shift_y, turn, zoom, shear = (1 - when) * self.begin + when * self.end
+        shift_x, shift_y = (shift_x, shift_y) + np.sin(np.pi * when) * self.detour
         cos, sin = np.cos(turn) * np.exp(zoom), np.sin(turn) * np.exp(zoom)
         forward = np.array([[cos, -sin + shear], [sin, cos]])
         origin = (grid - 0.5 - (shift_x, shift_y)) @ np.linalg.inv(forward).T + 0.5
@@ -146,11 +149,31 @@ def moving_photo(
     """
     layers = [(image, mask, Path.random(OBJECT, rng))]
     layers += [(other, cut, Path.random(PASSING, rng)) for other, cut in passing]
-    behind, path_behind = without_object(image, mask), Path.random(BACKGROUND, rng)
+    return moving_layers(without_object(image, mask), layers, frames, rng)
+
+
+def moving_layers(
+    behind: Frame,
+    layers: Sequence[tuple[Frame, Mask, Path]],
+    frames: int,
+    rng: np.random.Generator,
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """A clip of some objects, each on its path, before a background that moves a little.
+
+    Args:
+        behind: (H, W, 3) what is behind them.
+        layers: photo (H, W, 3), mask (H, W) and path of each object, the last in front.
+        frames: how many to make.
+        rng: decides the background's path, light and focus.
+
+    Returns:
+        (T, H, W, 3) frames and (T, H, W) label masks: the layers are labelled 1, 2 and so on.
+    """
+    path_behind = Path.random(BACKGROUND, rng)
     light = _light(frames, rng)
     focus = rng.uniform(0.3, 1.5) if rng.random() < 0.3 else 0.0
-    size = mask.shape[0], mask.shape[1]
-    images, masks = np.empty((frames, *image.shape), np.uint8), np.zeros((frames, *size), np.uint8)
+    size = behind.shape[0], behind.shape[1]
+    images, masks = np.empty((frames, *behind.shape), np.uint8), np.zeros((frames, *size), np.uint8)
     for t, when in enumerate(np.linspace(0, 1, frames)):
         where = path_behind.sources(float(when), size)
         frame = _warped(behind, where, cv2.BORDER_REFLECT_101)

@@ -19,6 +19,7 @@ from vostool.training.data import Source, open_photos, open_videos
 from vostool.training.loss_curve import draw_losses
 from vostool.training.recipes import RECIPES, Setting
 from vostool.training.sampler import ShotSampler
+from vostool.training.scenes import Beside, scenes
 from vostool.training.trainer import CHECKPOINT, LOG, Schedule, train
 from vostool.training.trainer import Progress as TrainingProgress
 
@@ -94,13 +95,20 @@ class Training:
         return written
 
     def _roots(self, say: Say) -> list[list[Source]]:
-        roots: list[list[Source]] = [list(open_photos(root)) for root in self.photos]
+        alike = RECIPES[self.recipe].alike
+        roots: list[list[Source]] = []
+        for root in self.photos:
+            photos = open_photos(root)
+            roots += [list(photos), list(scenes(photos))] if alike else [list(photos)]
         for root in self.videos:
             videos = open_videos(root)
             back = videos[:: self.hold_back] if self.hold_back else []
             if back:
                 say(f"held back: {', '.join(video.name for video in back)}")
-            roots.append([video for video in videos if video not in back])
+            taken = [video for video in videos if video not in back]
+            roots.append(list(taken))
+            if alike:
+                roots.append([Beside(video) for video in taken])
         if not all(roots) or not roots:
             raise WeightsError("nothing to train on; give --videos or --photos, hold less back")
         return roots

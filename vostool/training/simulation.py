@@ -17,14 +17,12 @@ from torch import Tensor
 from vostool.adapter import Adapter
 from vostool.backbones import Backbone
 from vostool.decoder.network import Decoder
-from vostool.decoder.scores import Scoring
+from vostool.decoder.predictor import DecoderPredictor
 from vostool.errors import AdapterError
-from vostool.masks import argmax_mask
-from vostool.pipeline.predictors import Masks, Scores
-from vostool.precision import mixed_precision
+from vostool.pipeline.predictors import MaskPredictor
 from vostool.presets import PRESETS
 from vostool.pyramid import Pyramid
-from vostool.scribbles import Scribbles, StrokeMap
+from vostool.scribbles import Scribbles
 from vostool.session import Session
 from vostool.store import CacheKey, ClipMetadata, FeatureReader, Features
 from vostool.strnn.context import context_pyramid, on_one_grid
@@ -108,83 +106,45 @@ def read_shot(
 
 @dataclass(frozen=True)
 class Simulation:
-    """A shot's object after some rounds.
+    """A shot's objects after some rounds.
 
     Attributes:
-        levels: the features, (T, h, w, C) float32 each.
-        scores: (T, 1, h, w) of the ridge classifier, at the finest stride.
-        earlier: those of the round before, which the last strokes correct; None in the first.
-        truth: (T, H, W) where the object is.
-        marks: the strokes of the annotated frames.
-        pyramid: the features' geometry.
+        adapter: the last round's.
+        truth: (T, H, W) each pixel's object, by the adapter's ids; 0 is all else.
+        annotated: the frames with strokes, in the order in which they were drawn.
     """
 
-    levels: list[Tensor]
-    scores: Tensor
-    earlier: Tensor | None
-    truth: npt.NDArray[np.bool_]
-    marks: dict[int, StrokeMap]
-    pyramid: Pyramid
-
-
-class TrainedDecoder:
-    """A :class:`vostool.pipeline.predictors.MaskPredictor` by a decoder that is being trained.
-
-    Args:
-        decoder: in float32.
-        levels: the shot's features, (T, h, w, C) float32 each, where the decoder is.
-        ridge_scores: (T, K, h, w) of the classifier.
-        pyramid: the features' geometry.
-        object_ids: the object of each score.
-    """
-
-    def __init__(
-        self,
-        decoder: Decoder,
-        levels: list[Tensor],
-        ridge_scores: Tensor,
-        pyramid: Pyramid,
-        object_ids: tuple[int, ...],
-    ) -> None:
-        self._decoder, self._levels, self._pyramid = decoder, levels, pyramid
-        self._ridge_scores, self._object_ids = ridge_scores, object_ids
-
-    @torch.no_grad()
-    def scores(self, features: Features) -> Scores:
-        """Scores of all frames: a shot is small."""
-        logits = decode(self._decoder, self._levels, self._ridge_scores, self._pyramid)
-        return at_pixels(logits, self._pyramid).cpu().numpy()
-
-    def masks(self, features: Features) -> Masks:
-        """Masks of all frames: each pixel's best score."""
-        return np.stack([argmax_mask(frame, self._object_ids) for frame in self.scores(features)])
+    adapter: Adapter
+    truth: npt.NDArray[np.uint8]
+    annotated: list[int]
 
 
 def simulate(
     shot: Shot, reader: ShotFeatures, decoder: Decoder, rounds: int, rng: np.random.Generator
 ) -> Simulation | None:
-    """Mark a shot's first object and correct the decoder's masks, on the worst frame each round.
+    """Mark a shot's objects and correct the decoder's masks, on the worst frame each round.
 
     Args:
-        shot: the frames; what has label 1 is the object, anything else is background.
+        shot: the frames.
         reader: of its frames.
         decoder: makes the masks that are corrected.
         rounds: at most.
         rng: decides the frame that comes first, the strokes and the random background.
 
     Returns:
-        The scores after the last round; None where the object is nowhere large enough to be marked,
-        or nothing can be told apart.
+        What it came to; None where no object is anywhere large enough to be marked, or nothing can
+        be told apart.
     """
-    truth = shot.masks == 1
-    visible = np.flatnonzero(truth.sum(axis=(1, 2)) >= SMALLEST_OBJECT)
-    if not len(visible):
+    sizes = np.stack([(shot.masks == label).sum(axis=(1, 2)) for label in range(1, 256)], axis=1)
+    visible = sizes >= SMALLEST_OBJECT  # (T, labels)
+    if not visible.any():
         return None
-    levels = [torch.from_numpy(level).to(decoder.gain.device).float() for level in reader.features]
-    scores: list[Tensor] = []
+    frame = int(rng.choice(np.flatnonzero(visible.sum(axis=1) == visible.sum(axis=1).max())))
+    marked = np.flatnonzero(visible[frame]) + 1
+    truth = np.where(np.isin(shot.masks, marked), shot.masks, 0).astype(np.uint8)
 
-    def trained(reader: FeatureReader, adapter: Adapter, device: str) -> TrainedDecoder:
-        return TrainedDecoder(decoder, levels, scores[-1], reader.pyramid, adapter.object_ids[1:])
+    def trained(reader: FeatureReader, adapter: Adapter, device: str) -> MaskPredictor:
+        return DecoderPredictor(reader, adapter, decoder.gain.device, decoder)
 
     preset = PRESETS["default"]
     session = Session(
@@ -193,59 +153,41 @@ def simulate(
         seed=int(rng.integers(1 << 30)),
         find_predictor=trained,
     )
-    frame, masks = int(rng.choice(visible)), None
+    masks, annotated = None, list[int]()
     for number in range(1, rounds + 1):
-        marks = corrections(truth[frame], None if masks is None else masks[frame] == 1, rng)
-        strokes = Scribbles("simulation", {}, {frame: marks})
+        annotated.append(frame)
+        marks = corrections(truth[frame], None if masks is None else masks[frame], rng)
         try:
             session.add_scribbles(
-                strokes, previous_masks=None if masks is None else {frame: masks[frame]}
+                Scribbles("simulation", {}, {frame: marks}),
+                previous_masks=None if masks is None else {frame: masks[frame]},
             )
         except AdapterError:  # nothing to tell apart
             return None
-        W = session.adapter.W
-        scores.append(Scoring(reader.pyramid, W, decoder.gain.device)(levels))
         if number == rounds:
             break
         masks = np.stack([mask for _, mask in session.masks()])
-        frame, j = worst_frame(masks == 1, truth)
+        frame, j = worst_frame(masks, truth)
         if j > DONE:
             break
-    size, given = reader.pyramid.clip_size, session.adapter.strokes
-    return Simulation(
-        levels,
-        scores[-1],
-        scores[-2] if len(scores) > 1 else None,
-        truth,
-        {int(frame): given.stroke_map(int(frame), size) for frame in np.unique(given.frame)},
-        reader.pyramid,
-    )
+    truth = np.where(np.isin(truth, session.object_ids), truth, 0).astype(np.uint8)
+    return Simulation(session.adapter, truth, list(dict.fromkeys(annotated)))
 
 
-def worst_frame(masks: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> tuple[int, float]:
-    """The frame of least J, and its J; frames without the object in either count as right.
+def worst_frame(masks: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8]) -> tuple[int, float]:
+    """The frame of least J, and its J; objects in neither count as right.
 
     Args:
-        masks, truth: (T, H, W).
+        masks, truth: (T, H, W), the id of each pixel's object, 0 for background.
     """
-    either = (masks | truth).sum(axis=(1, 2))
-    j = np.where(either > 0, (masks & truth).sum(axis=(1, 2)) / np.maximum(1, either), 1.0)
+    every = []
+    for label in np.unique(truth[truth > 0]):
+        ours, theirs = masks == label, truth == label
+        either = (ours | theirs).sum(axis=(1, 2))
+        both = (ours & theirs).sum(axis=(1, 2))
+        every.append(np.where(either > 0, both / np.maximum(1, either), 1.0))
+    j = np.mean(every, axis=0) if every else np.ones(len(truth))
     return int(np.argmin(j)), float(j.min())
-
-
-def decode(decoder: Decoder, levels: list[Tensor], scores: Tensor, pyramid: Pyramid) -> Tensor:
-    """Logits (T, K, h, w) in mixed precision: a GPU's half, or bfloat16 where a CPU is fast in it.
-
-    Args:
-        decoder: in float32.
-        levels: (T, h, w, C) float32 each; it reads the backbone's.
-        scores: (T, K, h, w).
-        pyramid: the geometry of the levels.
-    """
-    read = [level.permute(0, 3, 1, 2) for level in pyramid.of_backbone(levels)]
-    with mixed_precision(scores.device):
-        logits: Tensor = decoder(read, scores)
-    return logits.float()
 
 
 def at_pixels(logits: Tensor, pyramid: Pyramid) -> Tensor:

@@ -32,12 +32,14 @@ class Recipe:
         help: what it trains, in a line.
         options: of the command line, the function's keyword arguments.
         examples: what follows ``vostool train NAME`` in examples.
+        alike: scenes of several alike objects, made of the data, are drawn as often as the data.
     """
 
     function: str
     help: str
     options: tuple[str, ...]
     examples: tuple[str, ...]
+    alike: bool = False
 
     def load(self) -> Callable[..., Task]:
         """The function; imports torch."""
@@ -65,12 +67,7 @@ RECIPES = {
         "The network that makes masks of the classifier's scores.",
         ("weights", "model"),
         ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
-    ),
-    "refiner": Recipe(
-        f"{__name__}.refiner:refiner",
-        "The network by which masks travel from frame to frame.",
-        ("weights", "model"),
-        ("--photos DUTS --size 256x320 --out refiner",),
+        alike=True,
     ),
 }
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
-from vostool.checkpoints import TRAINED_ON, fingerprint, load_weights, write_weights
+from vostool.checkpoints import TRAINED_ON, fingerprint, read_tensors, write_weights
 from vostool.decoder.network import Decoder
-from vostool.errors import ClipError
+from vostool.decoder.predictor import PRIOR_STRIDE, DecoderPredictor
+from vostool.errors import ClipError, WeightsError
 from vostool.pipeline.progress import Progress
+from vostool.pyramid import Level, Pyramid
 from vostool.strnn.context import load_rnn
 from vostool.strnn.model import SpatioTemporalRNN
-from vostool.training.loss import mask_loss
+from vostool.training.loss import label_loss, share_loss
 from vostool.training.recipes import Setting, initial_weights
 from vostool.training.sampler import ShotSampler
-from vostool.training.simulation import at_pixels, decode, read_shot, simulate
+from vostool.training.simulation import (
+    ShotFeatures,
+    Simulation,
+    at_pixels,
+    read_shot,
+    simulate,
+)
 from vostool.training.trainer import Group
 from vostool.weights import find_weights
 
@@ -28,6 +39,14 @@ FIRST_ROUNDS = 0.35
 """The share of the decoder's iterations that end after the first round, the hardest."""
 MOST_ROUNDS = 4
 """Rounds that the others play at most."""
+DECODED = 4
+"""Frames of a shot that are decoded for the loss, the last annotated one among them."""
+ELSEWHERE = 0.1
+"""The share of iterations in which the strokes were drawn on another clip: nothing is carried."""
+CARRIED = 0.5
+"""What the loss of carried labels weighs, against that of masks."""
+PROPAGATOR_SHARE = 4.0
+"""Of the learning rate, for what carries labels."""
 ATTEMPTS = 100
 """Shots in a row without an object that can be marked, before training gives up."""
 
@@ -49,6 +68,26 @@ def new_decoder(seed: int = 0) -> Decoder:
     return Decoder([shape.channels for shape in find_network(DEFAULT).architecture.shapes])
 
 
+def begin_from(decoder: Decoder, file: Path) -> None:
+    """Give a decoder the weights of another, which may have known less evidence.
+
+    What the other had not is as in an untrained decoder; convolutions that read more than they did
+    begin with zeros for what is new.
+
+    Raises:
+        WeightsError: the file cannot be read, or has a tensor that is no decoder's.
+    """
+    state = decoder.state_dict()
+    for name, tensor in read_tensors(file).items():
+        ours = name.replace("read_score.", "read_evidence.")  # as in version 0.1
+        if ours not in state or state[ours].dim() != tensor.dim():
+            raise WeightsError(f"{file}: its {name} is no decoder's; wrong network?")
+        widened = torch.zeros_like(state[ours])
+        widened[tuple(slice(0, n) for n in tensor.shape)] = tensor.float()
+        state[ours] = widened
+    decoder.load_state_dict(state)
+
+
 class DecoderTask:
     """A :class:`vostool.training.recipes.Task`.
 
@@ -62,7 +101,7 @@ class DecoderTask:
         self._weights = weights
         self.network = new_decoder(setting.seed)
         if setting.init is not None:
-            load_weights(self.network, initial_weights(setting.init, WEIGHTS))
+            begin_from(self.network, initial_weights(setting.init, WEIGHTS))
         backbone = load_backbone(DEFAULT, setting.device, weights)
         self.step = DecoderStep(
             self.network, backbone, load_rnn(rnn), setting.sampler, setting.device
@@ -100,10 +139,14 @@ class DecoderStep:
     ) -> None:
         self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._backbone, self._rnn, self._sampler = backbone, rnn.to(device), sampler
+        self._device = device
 
     def groups(self) -> list[Group]:
-        """What is trained."""
-        return [Group(list(self._decoder.parameters()))]
+        """What is trained; what carries labels is new, and small, and learns faster."""
+        propagator = list(self._decoder.propagator.parameters())
+        theirs = {id(parameter) for parameter in propagator}
+        others = [p for p in self._decoder.parameters() if id(p) not in theirs]
+        return [Group(others), Group(propagator, PROPAGATOR_SHARE)]
 
     def loss(self, iteration: int) -> Tensor:
         """The loss of one iteration, the same whenever it is asked for.
@@ -117,9 +160,44 @@ class DecoderStep:
             reading = read_shot(shot.images, self._backbone, self._rnn)
             rounds = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
             if simulated := simulate(shot, reading, self._decoder, rounds, rng):
-                logits = decode(
-                    self._decoder, simulated.levels, simulated.scores, simulated.pyramid
-                )
-                logits = at_pixels(logits, simulated.pyramid)[:, 0]
-                return mask_loss(logits, torch.from_numpy(simulated.truth).to(logits))
+                return self._loss(reading, simulated, rng)
         raise ClipError("nothing to train on: no object in these shots can be marked")
+
+    def _loss(
+        self, reading: ShotFeatures, simulated: Simulation, rng: np.random.Generator
+    ) -> Tensor:
+        """Of what is carried through the shot, and of the masks of the last annotated frame and of
+        some others."""
+        adapter, pyramid = simulated.adapter, reading.pyramid
+        if rng.random() < ELSEWHERE:
+            elsewhere = replace(adapter.provenance, clip=f"not {reading.clip_name}")
+            adapter = replace(adapter, provenance=elsewhere)
+        predictor = DecoderPredictor(reading, adapter, self._device, self._decoder)
+        labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
+        labels = labels.to(self._device)
+        losses = []
+        true = functional.one_hot(labels, len(adapter.object_ids)).movedim(3, 1).float()
+        stride = pyramid.levels[0].stride
+        rows, columns = (torch.from_numpy(m).to(true) for m in pyramid.onto(_coarse(pyramid))[0])
+        true = rows @ true[:, :, ::stride, ::stride] @ columns
+        carried = [(t, predictor.priors.of(t)) for t in range(reading.frames)]
+        for t, prior in carried:
+            if prior is not None:
+                losses.append(share_loss(prior, true[t]))
+        others = rng.permutation([t for t in range(reading.frames) if t != simulated.annotated[-1]])
+        frames = [simulated.annotated[-1], *others[: DECODED - 1].tolist()]
+        logits = torch.cat(
+            [
+                one
+                for t in frames
+                for one in predictor.logits(t, [level[t : t + 1] for level in reading.features])
+            ]
+        )
+        loss = label_loss(at_pixels(logits, pyramid), labels[frames])
+        if losses:
+            loss = loss + CARRIED * torch.stack(losses).mean()
+        return loss
+
+
+def _coarse(pyramid: Pyramid) -> Level:
+    return next(level for level in pyramid.backbone.levels if level.stride == PRIOR_STRIDE)

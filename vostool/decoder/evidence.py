@@ -1,0 +1,66 @@
+"""What the decoder reads beside the features: looks, where objects were, and strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vostool.label_propagation.network import margin, with_background
+from vostool.layers import doubled, halved
+
+CHANNELS = 6
+"""Of one object: its score and its prior, each against the best other one; the share of its prior;
+the best score of any object; strokes on it, and strokes on anything else."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Of some frames.
+
+    Attributes:
+        scores: (T, K, h, w) of the ridge classifier, each against background, at the finest stride.
+        prior: (T, K + 1, h, w) the labels that were carried there, at stride 16, background first;
+            0 where none were.
+        strokes: (T, K + 1, h, w) where strokes are, background's first, at the finest stride.
+    """
+
+    scores: Tensor
+    prior: Tensor
+    strokes: Tensor
+
+    def to(self, dtype: torch.dtype) -> Evidence:
+        """In another arithmetic."""
+        return Evidence(self.scores.to(dtype), self.prior.to(dtype), self.strokes.to(dtype))
+
+    def of_each_object(self, sizes: Sequence[Sequence[int]]) -> Iterator[list[Tensor]]:
+        """Of each object in turn: (T, CHANNELS, h, w) a stride, finest first.
+
+        Args:
+            sizes: (h, w) of each stride's grid.
+        """
+        margins, shares = margin(self.prior), self.prior[:, 1:]
+        looks, best = margin(with_background(self.scores)), self.scores.amax(dim=1)
+        any_stroke = self.strokes.sum(dim=1)
+        for k in range(self.scores.shape[1]):
+            prior = torch.stack([margins[:, k], shares[:, k]], 1)
+            for size in reversed(sizes[: _levels_below(sizes, prior)]):
+                prior = doubled(prior, size)
+            own = self.strokes[:, k + 1]
+            soft = torch.cat([looks[:, k : k + 1], prior, best[:, None]], 1)
+            # Strokes are thin: averaged, they would fade.
+            strokes = torch.stack([own, any_stroke - own], 1)
+            at_stride = [torch.cat([soft, strokes], 1)]
+            for _ in sizes[1:]:
+                soft = halved(soft)
+                strokes = functional.max_pool2d(strokes, 3, 2, 1)
+                at_stride.append(torch.cat([soft, strokes], 1))
+            yield at_stride
+
+
+def _levels_below(sizes: Sequence[Sequence[int]], prior: Tensor) -> int:
+    """How many strides are finer than the prior's."""
+    return [tuple(size) for size in sizes].index(tuple(prior.shape[-2:]))

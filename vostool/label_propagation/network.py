@@ -1,0 +1,140 @@
+"""The network that carries labels: what it looks at, and how it corrects what matching says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vostool.label_propagation.matching import match_labels
+from vostool.layers import conv3, doubled
+
+DESCRIPTOR = 64
+"""Channels by which vertices are matched."""
+WIDTH = 32
+"""Channels of what corrects."""
+EVIDENCE = 7
+"""What is known of an object at a vertex: label and score, each against the best other one; the
+share of its label, and of all objects' together; the best score of any object; how well the vertex
+was matched; and how much of the object is to be seen. Of alike objects the scores tell where they
+are, and not which is which; of those, one that was hidden is the likeliest to come into sight."""
+FEATURE_GAIN = 4.0
+"""Features are of unit length per stage, so each is small; this brings them to about one."""
+TEMPERATURE = 0.07
+LABEL_GAIN, SCORE_GAIN, ANY_GAIN = 4.0, 0.3, 1.0
+"""The logits begin as the labels' margins, the scores' and the best score, times these."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What the network sees of a frame, at stride 16.
+
+    Attributes:
+        descriptor: (D, h, w), of unit length a vertex.
+        looks: (1, WIDTH, h, w), what the features say to the correction.
+        scores: (K, h, w) of the ridge classifier, each against background.
+    """
+
+    descriptor: Tensor
+    looks: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A frame whose labels are known.
+
+    Attributes:
+        descriptor: (D, h, w), of unit length a vertex.
+        labels: (K + 1, h, w), background first; shares that sum to 1.
+    """
+
+    descriptor: Tensor
+    labels: Tensor
+
+
+class LabelPropagator(nn.Module):
+    """Carries labels from frames to a frame next to them.
+
+    Args:
+        channels: of the features at strides 16 and 32.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.describe = nn.Conv2d(sum(channels), DESCRIPTOR, 1, bias=False)
+        nn.init.orthogonal_(self.describe.weight)  # as many products as can be are kept
+        self.read_features = nn.Conv2d(sum(channels), WIDTH, 1)
+        self.see = conv3(WIDTH, WIDTH)
+        self.weigh = conv3(EVIDENCE, WIDTH)
+        self.mix = conv3(WIDTH, WIDTH)
+        self.out = conv3(WIDTH, 1, begins_at_zero=True)
+        self.temperature = nn.Parameter(torch.tensor(TEMPERATURE))
+        self.label_gain = nn.Parameter(torch.tensor(LABEL_GAIN))
+        self.score_gain = nn.Parameter(torch.tensor(SCORE_GAIN))
+        self.any_gain = nn.Parameter(torch.tensor(ANY_GAIN))
+
+    def views(self, features: Sequence[Tensor], scores: Tensor) -> list[View]:
+        """What is seen of some frames.
+
+        Args:
+            features: (T, C, h, w) at strides 16 and 32.
+            scores: (T, K, h, w) at stride 16, of each object against background.
+        """
+        fine, coarse = features
+        both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
+        descriptors = functional.normalize(self.describe(both), dim=1)
+        looks = self.see(functional.relu(self.read_features(both)))
+        return [View(descriptors[t], looks[t : t + 1], scores[t]) for t in range(len(descriptors))]
+
+    def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
+        """Labels (K + 1, h, w) of a frame, background first.
+
+        Args:
+            view: the frame.
+            known: the annotated frame, and frames near this one.
+        """
+        labels, cosine = match_labels(
+            view.descriptor,
+            [frame.descriptor for frame in known],
+            [frame.labels for frame in known],
+            self.temperature.clamp(min=0.01),
+        )
+        here, looks = margin(labels[None])[0], margin(with_background(view.scores[None]))[0]
+        shares, best = labels[1:], view.scores.amax(dim=0).expand_as(here)
+        anything = (1 - labels[:1]).expand_as(here)
+        begin = known[0].labels[1:]
+        seen = shares.sum((1, 2), keepdim=True) / (begin.sum((1, 2), keepdim=True) + 1)
+        seen = seen.clamp(max=1).expand_as(here)
+        evidence = torch.stack(
+            [here, looks, shares, anything, best, cosine.expand_as(here), seen], 1
+        )  # (K, EVIDENCE, h, w)
+        mixed = self.mix(functional.relu(view.looks + self.weigh(evidence)))
+        correction = self.out(functional.relu(mixed))[:, 0]
+        logits = (
+            correction + self.label_gain * here + self.score_gain * looks + self.any_gain * best
+        )
+        return with_background(logits[None]).softmax(dim=1)[0]
+
+
+def margin(every: Tensor) -> Tensor:
+    """Each object's label or score less the best other one, background's among them.
+
+    Args:
+        every: (T, K + 1, h, w), background first.
+
+    Returns:
+        (T, K, h, w); 0 where all are alike.
+    """
+    best, second = every.topk(2, dim=1).values.unbind(1)
+    objects = every[:, 1:]
+    others = torch.where(objects == best[:, None], second[:, None], best[:, None])
+    return objects - others
+
+
+def with_background(logits: Tensor) -> Tensor:
+    """Objects' logits (T, K, h, w) behind background's, which is 0: (T, K + 1, h, w)."""
+    return torch.cat([torch.zeros_like(logits[:, :1]), logits], 1)
