@@ -63,8 +63,6 @@ STEPS = (
           " {root}/look.mp4 --store {root}/store"),
     _step("refine again", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
           " --refiner-weights random --store {root}/store"),
-    _step("segment", "segment {given}/square --name third --scribbles {given}/one.json --out"
-          " {root}/masks-segment --store {root}/store"),
     _step("render over another's", "render --force --adapter {root}/square.h5 --out"
           " {root}/masks-another --store {root}/store"),
     _step("extract again", "extract {given}/square --height 32 --store {root}/store"),
