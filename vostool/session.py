@@ -34,6 +34,7 @@ from vostool.pipeline.prediction import (
     Fitted,
     predict,
     predict_frame,
+    predict_outwards,
     source_clip,
     source_frames,
 )
@@ -396,18 +397,27 @@ class Session:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        if not 0 <= frame < self.frames:
-            raise ClipError(f"no frame {frame}: the clip has frames 0 to {self.frames - 1}")
+        self._check_frame(frame)
         return predict_frame(self._models(), frame)
 
-    def masks(self) -> Iterator[tuple[int, Mask]]:
-        """The masks of all frames, in order: the frame's number and (H, W) uint8.
+    def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
+        """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
+
+        Whoever has seen enough, or has a new stroke, stops asking: nothing is made ahead.
+
+        Args:
+            first: the frame that is looked at: its mask comes first, and then those of the others,
+                nearest first. By default the clip's order, which is quicker as a whole.
 
         Raises:
+            ClipError: the clip has no such frame.
             UsageError: there has been no round yet.
             StoreError: the features are damaged, or were made anew meanwhile.
         """
-        return predict(self._models())
+        if first is None:
+            return predict(self._models())
+        self._check_frame(first)
+        return predict_outwards(self._models(), first)
 
     def refined_masks(
         self,
@@ -510,6 +520,10 @@ class Session:
             check_apart(overlay, [*inputs, folder])
             if not force:
                 check_replaceable(overlay, is_our_video)
+
+    def _check_frame(self, frame: int) -> None:
+        if not 0 <= frame < self.frames:
+            raise ClipError(f"no frame {frame}: the clip has frames 0 to {self.frames - 1}")
 
     def _names(self) -> set[str]:
         """What scribbles may call the clip: as the store does, or as its source is called."""
