@@ -38,13 +38,13 @@ from vostool.pipeline.prediction import (
     source_clip,
     source_frames,
 )
-from vostool.pipeline.predictors import FindPredictor, find_predictor
+from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
 from vostool.pipeline.refinement import check_strokes, refine
 from vostool.presets import Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
-from vostool.store import FeatureReader, FeatureStore, StoredClip
+from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
 from vostool.writers import Content, open_writer
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 
 STORE_VARIABLE = "VOSTOOL_STORE"
 DEFAULT_STORE = "vostool-store"
+MEMORY = 2**30
+"""Bytes of features that a session keeps between rounds: 150 frames at 480p."""
+ONE_PASS = 2**28
+"""And where a clip is gone through once."""
 ADAPTER = "adapter.h5"
 """The adapter's name, where it lies beside the masks."""
 REFINEMENT_CACHE = ".refined"
@@ -116,6 +120,7 @@ class OpenClip:
         seed: int | None = None,
         device: str = "auto",
         network_height: int = NETWORK_HEIGHT,
+        memory: int = MEMORY,
         bar: Bar = progress_bar,
         say: Say = say,
     ) -> Session:
@@ -134,6 +139,8 @@ class OpenClip:
             seed: of the random choice of background.
             device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             network_height: frames are brought to this for the network, twice as large at most.
+            memory: bytes of features that are kept in memory, so that rounds need not read them
+                again.
             bar: shows how far a stage is; by default on standard error.
             say: told what a person should know; by default on standard error.
 
@@ -168,6 +175,7 @@ class OpenClip:
             seed=settings.seed,
             device=device,
             clip=self.stored,
+            memory=memory,
         )
 
 
@@ -232,6 +240,7 @@ class Session:
         seed: of the random choice of background, likewise.
         device: where networks run.
         clip: what the store holds of the clip; nothing is written over its store.
+        memory: bytes of features that are kept in memory, so that rounds need not read them again.
         find_predictor: finds what makes masks; training has its own.
 
     Raises:
@@ -247,12 +256,15 @@ class Session:
         seed: int = 0,
         device: str = "auto",
         clip: StoredClip | None = None,
+        memory: int = MEMORY,
         find_predictor: FindPredictor = find_predictor,
     ) -> None:
-        self._readers, self._preset, self._seed = tuple(readers), preset, seed
+        self._readers = tuple(KeptFeatures(reader, memory // len(readers)) for reader in readers)
+        self._preset, self._seed = preset, seed
         self._device, self._clip, self._find_predictor = device, clip, find_predictor
         self._adapters = tuple(adapters)
         self._undo: list[tuple[Adapter, ...]] = []
+        self._fit: tuple[Fit, ...] = ()
         self._fitted: tuple[Fitted, ...] = ()
         if adapters:
             for adapter, reader in zip(adapters, readers, strict=True):
@@ -266,6 +278,7 @@ class Session:
         *,
         clip: str | None = None,
         device: str = "auto",
+        memory: int = ONE_PASS,
     ) -> Session:
         """Go on from one adapter, or from several models' whose scores are averaged.
 
@@ -274,6 +287,7 @@ class Session:
             adapters: of the same objects.
             clip: the clip's name; by default the one that the first adapter was fitted on.
             device: where networks run.
+            memory: bytes of features that are kept in memory.
 
         Raises:
             MissingStageError: the features are not in the store.
@@ -294,6 +308,7 @@ class Session:
             seed=first.provenance.seed,
             device=device,
             clip=stored,
+            memory=memory,
         )
         check_go_together(list(zip(adapters, readers, strict=True)))
         return session
@@ -541,8 +556,14 @@ class Session:
     def _models(self) -> tuple[Fitted, ...]:
         """The models with what makes their masks; torch is loaded here, if a decoder needs it."""
         if not self._fitted:
+            adapters = self._learnt()
+            if not self._fit:
+                self._fit = tuple(
+                    self._find_predictor(reader, adapter.preset, self._device)
+                    for adapter, reader in zip(adapters, self._readers, strict=True)
+                )
             self._fitted = tuple(
-                Fitted(adapter, reader, self._find_predictor(reader, adapter, self._device))
-                for adapter, reader in zip(self._learnt(), self._readers, strict=True)
+                Fitted(adapter, reader, fit(adapter))
+                for adapter, reader, fit in zip(adapters, self._readers, self._fit, strict=True)
             )
         return self._fitted

@@ -37,7 +37,7 @@ class Track:
         self, propagator: LabelPropagator, look: Look, frame: int, labels: Tensor, step: int
     ) -> None:
         self._propagator, self._look, self._frame, self._step = propagator, look, frame, step
-        self._begin = Labelled(look(frame).descriptor, labels)
+        self._begin = Labelled(look(frame).seen, labels)
         self._recent: deque[Labelled] = deque(maxlen=RECENT)
         self._carried: list[Tensor] = []
 
@@ -47,7 +47,7 @@ class Track:
         while len(self._carried) < distance:
             view = self._look(self._frame + self._step * (len(self._carried) + 1))
             labels = self._propagator(view, [self._begin, *self._recent])
-            self._recent.append(Labelled(view.descriptor, labels))
+            self._recent.append(Labelled(view.seen, labels))
             self._carried.append(labels.half())  # a long clip has many
         return self._carried[distance - 1].float()
 

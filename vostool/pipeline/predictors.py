@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from vostool.adapter import Adapter
 from vostool.masks import Mask, argmax_mask
 from vostool.pipeline.compatibility import check_decoder
+from vostool.presets import Preset
 from vostool.pyramid import Pyramid
 from vostool.store import FeatureReader, Features
 
@@ -32,29 +34,33 @@ class MaskPredictor(Protocol):
         """Masks of the frames from ``start`` on: each pixel's best score."""
 
 
-FindPredictor = Callable[[FeatureReader, Adapter, str], MaskPredictor]
-"""Finds what makes masks: of the features that will be read, by an adapter, on a device."""
+Fit = Callable[[Adapter], MaskPredictor]
+"""Makes what makes masks, by an adapter; what depends on the clip alone is kept from one to the
+next."""
+FindPredictor = Callable[[FeatureReader, Preset, str], Fit]
+"""Finds what makes masks of features, under a preset, on a device."""
 
 
-def find_predictor(reader: FeatureReader, adapter: Adapter, device: str = "auto") -> MaskPredictor:
-    """What makes masks under an adapter's preset.
+def find_predictor(reader: FeatureReader, preset: Preset, device: str = "auto") -> Fit:
+    """What makes masks under a preset.
 
     Args:
         reader: whose features will be read.
-        adapter: the classifier.
-        device: where the decoder runs, if the preset has it.
+        preset: whether there is a decoder.
+        device: where the decoder runs, if there is one.
 
     Raises:
         AdapterError: the decoder was not trained for these features.
         WeightsError: the decoder's weights are broken.
     """
-    if not adapter.preset.decoder:
-        return LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
+    if not preset.decoder:
+        return lambda adapter: LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
+    from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.runtime import find_device
 
     check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return DecoderPredictor(reader, adapter, find_device(device))
+    return partial(DecoderPredictor, DecoderClip(reader, find_device(device)))
 
 
 class LinearPredictor:
