@@ -24,6 +24,7 @@ ROOMS = (
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
     {"store", "scribbles", "masks", "clips"},
+    {"video"},
     {"checkpoints", "images", "presets"},
     {"files", "layers", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},

@@ -63,6 +63,7 @@ def open(
     store: str | Path | FeatureStore | None = None,
     name: str | None = None,
     frames: tuple[int, int | None] = (0, None),
+    strict: bool = False,
 ) -> OpenClip:
     """Open a clip: a video file, a folder of frames, or a name in the store.
 
@@ -71,6 +72,7 @@ def open(
         store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
         name: what the clip is called in the store; by default the file's or the folder's name.
         frames: the range of source frames to take, (start, stop), as Python counts them.
+        strict: refuse a video that is cut off, of which else the whole frames are taken.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.
@@ -82,7 +84,7 @@ def open(
         store = FeatureStore(store)
     if not Path(source).exists() and str(source) in store.names():
         return OpenClip(store.clip(str(source)))
-    clip = open_clip(source, name=name, frames=frames)
+    clip = open_clip(source, name=name, frames=frames, strict=strict)
     return OpenClip(store.clip(clip.name), clip)
 
 
@@ -482,10 +484,12 @@ class Session:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
             masks, progress = self.refined_masks(refiner, cache, progress=progress), quiet
-        frames = iter(()) if overlay is None else source_frames(source_clip(reader), reader)
+        clip = None if overlay is None else source_clip(reader)
         content = Content(
-            reader.metadata.size, reader.metadata.fps, frames, keeps=(REFINEMENT_CACHE,)
-        )
+            reader.metadata.size, reader.metadata.fps,
+            iter(()) if clip is None else source_frames(clip, reader),
+            keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+        )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))
             writers = [pngs]

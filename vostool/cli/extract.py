@@ -18,6 +18,7 @@ from vostool.cli.common import (
     random_weights_option,
     report,
     store_option,
+    strict_option,
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar, say
@@ -39,6 +40,7 @@ Examples:
 @random_weights_option
 @name_option
 @frames_option
+@strict_option
 @click.option(
     "--davis-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -54,6 +56,7 @@ def command(
     weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
+    strict: bool,
     davis_root: Path | None,
     network_height: int,
     device: str,
@@ -76,7 +79,7 @@ def command(
     def opened(source: str) -> Clip:
         if davis_root is not None:
             return open_davis_sequence(davis_root, source, name=name, frames=frames)
-        return open_clip(source, name=name, frames=frames)
+        return open_clip(source, name=name, frames=frames, strict=strict)
 
     taken: dict[str, str] = {}
     for source in sources:

@@ -27,6 +27,7 @@ from vostool.cli.common import (
     report,
     seed_option,
     store_option,
+    strict_option,
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar
@@ -55,6 +56,7 @@ Example:
 @refiner_weights_option
 @name_option
 @frames_option
+@strict_option
 @height_option
 @store_option
 @backbone_option
@@ -77,6 +79,7 @@ def command(
     refiner_weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
+    strict: bool,
     network_height: int,
     store_root: Path,
     backbone: str,
@@ -105,7 +108,7 @@ def command(
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, [Path(clip), *files])
     rounds = [read_scribbles(file) for file in files]
-    source = open_clip(clip, name=name, frames=frames)
+    source = open_clip(clip, name=name, frames=frames, strict=strict)
     for scribbles in rounds:
         scribbles.check_against(source.expected_frames, source.size)
     session = OpenClip(FeatureStore(store_root).clip(source.name), source).session(

@@ -5,7 +5,7 @@ A format that joins is one module with a :class:`MaskWriter`, and one line of :d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -31,12 +31,18 @@ class Content:
         fps: frames a second.
         frames: the clip's frames in order, for formats that show them.
         keeps: names of what stays where a folder is replaced.
+        times: when each frame is shown, in seconds; None for all at ``fps``.
     """
 
     size: tuple[int, int]
     fps: float
     frames: Iterator[Frame]
     keeps: tuple[str, ...] = ()
+    times: Sequence[float] | None = None
+
+    def time(self, frame: int) -> float:
+        """When a frame is shown, in seconds."""
+        return frame / self.fps if self.times is None else self.times[frame]
 
 
 class MaskWriter(Protocol):
