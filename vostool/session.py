@@ -65,14 +65,16 @@ def open(
     frames: tuple[int, int | None] = (0, None),
     strict: bool = False,
 ) -> OpenClip:
-    """Open a clip: a video file, a folder of frames, or a name in the store.
+    """Open a clip: a video file, images, or a name in the store.
 
     Args:
-        source: the file or folder; or the name of a clip whose features are stored.
+        source: the video file, the folder of images, the image of many pages or the pattern, such
+            as ``shot_%04d.exr``; or the name of a clip whose features are stored.
         store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
         name: what the clip is called in the store; by default the file's or the folder's name.
         frames: the range of source frames to take, (start, stop), as Python counts them.
-        strict: refuse a video that is cut off, of which else the whole frames are taken.
+        strict: refuse a video that is cut off, or a sequence that leaves numbers out; else the
+            frames that are there are taken.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.

@@ -126,10 +126,10 @@ def test_a_download_that_was_cut_off_is_taken_to_its_last_whole_frame(shorter: P
     assert 10 < taken < 50
     assert [number_of(frame) for frame in clip.frames()] == list(range(taken))
     if shorter.name != "transport.ts":  # of which nobody can tell, if it ends with a packet
-        assert clip.cut_off == f"{shorter}: is cut off; its last whole frame is {taken - 1}"
+        assert clip.incomplete == f"{shorter}: is cut off; its last whole frame is {taken - 1}"
         with pytest.raises(ClipError, match=r"is cut off.* --strict"):
             open_clip(shorter, strict=True)
-        assert open_clip(shorter, frames=(2, taken), strict=True).cut_off is None
+        assert open_clip(shorter, frames=(2, taken), strict=True).incomplete is None
 
 
 @pytest.mark.parametrize("shorter", ["plain.mkv"], indirect=True)

@@ -64,7 +64,8 @@ def command(
 ) -> None:
     """Run the backbone over clips and keep their features.
 
-    CLIP is a folder of JPEG or PNG frames, a video file, or - for one a line on standard input.
+    CLIP is a video file, a folder of images, a pattern such as shot_%04d.exr, a TIFF of many pages,
+    or - for one a line on standard input.
     Each finished clip's name goes to standard output. A clip whose features are stored already
     is done at once; an interrupted run is taken up where it stopped.
     """

@@ -95,8 +95,8 @@ def command(
 ) -> None:
     """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
 
-    CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
-    DIR/adapter.h5, so that vostool adapt --from can go on from it.
+    CLIP is a video file or images, as vostool extract takes them. The adapter is kept beside the
+    masks, as DIR/adapter.h5, so that vostool adapt --from can go on from it.
     """
     chosen = chosen_refiner(refines, refiner_weights, device)
     from vostool.clips import open_clip

@@ -54,7 +54,7 @@ def extract(
             :data:`ENLARGED` times at most.
         progress: told of frames done.
         say: told why features are made again, of the weights where they are the user's, and of
-            frames that are missing at the end.
+            frames that are missing.
 
     Raises:
         ClipError: the clip cannot be read as a whole, or its name is taken by another clip.
@@ -74,8 +74,8 @@ def extract(
         str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
     )
     check_not_taken(stored, clip)
-    if clip.cut_off:
-        say(clip.cut_off)
+    if clip.incomplete:
+        say(clip.incomplete)
 
     def waiting() -> None:
         say(f"{stored.name}: another run writes it; waiting")
