@@ -29,6 +29,7 @@ from vostool.outputs import (
 from vostool.pipeline.adaptation import fit_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.context import RNN
+from vostool.pipeline.export import MaskSequence, export
 from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.prediction import (
     Fitted,
@@ -44,7 +45,7 @@ from vostool.pipeline.refinement import check_strokes, refine
 from vostool.presets import Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, StoredClip
-from vostool.writers import Content, open_writer
+from vostool.writers import WRITERS, Content, open_writer
 
 if TYPE_CHECKING:
     from vostool.mask_propagation.cache import SpanCache
@@ -504,6 +505,36 @@ class Session:
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
+
+    def export(
+        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+    ) -> int:
+        """Write the mask of every frame in a format of another tool; it appears when it is whole.
+
+        Args:
+            form: the format, one of :data:`vostool.writers.WRITERS`.
+            out: the file or the folder.
+            force: replace what vostool did not make.
+            progress: told of frames done.
+
+        Returns:
+            How many frames were written.
+
+        Raises:
+            UsageError: there has been no round yet.
+            ClipError: the format shows the clip's frames, and they are gone, or are others.
+            OutputError: the output cannot be written, or is the user's, or is read.
+        """
+        reader = self._readers[0]
+        inputs = [Path(reader.metadata.source)]
+        if self._clip is not None:
+            inputs.append(self._clip.store.root)
+        masks = MaskSequence(
+            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            lambda: (mask for _, mask in self.masks()), tuple(inputs),
+        )  # fmt: skip
+        clip = source_clip(reader) if WRITERS[form].shows_frames else None
+        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
 
     def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
         inputs = [Path(self._readers[0].metadata.source)]

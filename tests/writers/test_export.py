@@ -262,6 +262,8 @@ def test_what_does_not_go_together_is_refused(folder: Path, vostool: Vostool) ->
             "--frames",
         ),
         ("clip", "--as", "coco", "--out", "o"): (1, "no masks"),
+        ("none", "--as", "coco", "--out", "o"): (2, "--adapter"),
+        ("--adapter", "a.h5", "--clip", "clip", "--as", "coco", "--out", "o"): (2, "--clip"),
         ("swan", "--as", "binary", "--out", "swan"): (1, "reads it"),
         ("swan", "--as", "nothing", "--out", "o"): (2, "nothing"),
     }
@@ -271,3 +273,22 @@ def test_what_does_not_go_together_is_refused(folder: Path, vostool: Vostool) ->
     mask_file(folder / "swan", 2).unlink()
     done = vostool("export", "swan", "--as", "coco", "--out", "o")
     assert done.status == 1 and "00002.png" in done.errors[0]
+
+
+@pytest.mark.parametrize("form", ["numpy", "davis"])
+def test_masks_of_a_session_are_those_that_render_writes(
+    square_adapter: Path, tmp_path: Path, vostool: Vostool, form: str
+) -> None:
+    out = tmp_path / f"out{WRITERS[form].suffix}"
+    exported = vostool("export", "--adapter", square_adapter, "--as", form, "--out", out)
+    rendered = vostool("render", "--adapter", square_adapter, "--out", tmp_path / "masks")
+    assert exported.status == rendered.status == 0, exported.err
+    files = sorted((tmp_path / "masks").glob("*.png"))
+    masks = np.stack([read_mask(file) for file in files])
+    assert masks.any()
+    if form == "numpy":
+        again = np.load(out)
+    else:
+        made = sorted((out / "Annotations" / "480p" / "square").iterdir())
+        again = np.stack([read_mask(file) for file in made])
+    np.testing.assert_array_equal(again, masks)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,61 +26,63 @@ DEFAULT_FPS = 24.0
 
 
 @dataclass(frozen=True)
-class MaskFolder:
-    """Masks of a clip, one a frame, as ``vostool render`` writes them.
+class MaskSequence:
+    """Masks of a clip, one a frame.
 
     Attributes:
-        path: the folder.
-        files: the masks, in order.
+        name: what the clip is called.
         size: (H, W).
-        object_ids: what is in them, in order.
+        count: how many there are.
+        object_ids: the objects that they can have, in order.
+        read: gives them one after the other.
+        inputs: what they are made of, which no output may touch.
     """
 
-    path: Path
-    files: tuple[Path, ...]
+    name: str
     size: tuple[int, int]
+    count: int
     object_ids: tuple[int, ...]
-
-    def masks(self) -> Iterator[Mask]:
-        """Read one after the other.
-
-        Raises:
-            ImageError: one is no label mask, or is of another size.
-        """
-        for file in self.files:
-            mask = read_mask(file)
-            if mask.shape != self.size:
-                raise ImageError(
-                    f"{file}: is {mask.shape[1]}x{mask.shape[0]}, the masks before it are "
-                    f"{self.size[1]}x{self.size[0]}"
-                )
-            yield mask
+    read: Callable[[], Iterator[Mask]]
+    inputs: tuple[Path, ...]
 
 
-def open_masks(folder: Path) -> MaskFolder:
-    """Look through a folder of masks, ``%05d.png`` from 0 on.
+def open_masks(folder: Path) -> MaskSequence:
+    """Look through a folder of masks, ``%05d.png`` from 0 on, as ``vostool render`` writes them.
 
     Raises:
         ImageError: there is no such folder, a mask is missing, or one is no label mask.
     """
     names = re.compile(r"\d{5,}\.png")
     found = [file for file in folder.glob("*.png") if names.fullmatch(file.name)]
-    files = tuple(sorted(found, key=lambda file: int(file.stem)))
+    files = sorted(found, key=lambda file: int(file.stem))
     if not files:
         raise ImageError(f"{folder}: no masks in it; give a folder that vostool render wrote")
     for number, file in enumerate(files):
         if int(file.stem) != number:
             raise ImageError(f"{folder}: has no mask {number:05d}.png; render it again")
-    size = read_mask(files[0]).shape
-    looked = MaskFolder(folder, files, (size[0], size[1]), ())
+    height, width = read_mask(files[0]).shape
     seen: set[int] = set()
-    for mask in looked.masks():
+    for mask in _read(files, (height, width)):
         seen.update(np.unique(mask).tolist())
-    return MaskFolder(folder, files, looked.size, tuple(sorted(seen - {0})))
+    read = partial(_read, files, (height, width))
+    object_ids = tuple(sorted(seen - {0}))
+    name = folder.resolve().name
+    return MaskSequence(name, (height, width), len(files), object_ids, read, (folder,))
+
+
+def _read(files: list[Path], size: tuple[int, int]) -> Iterator[Mask]:
+    for file in files:
+        mask = read_mask(file)
+        if mask.shape != size:
+            shape = (mask.shape[0], mask.shape[1])
+            raise ImageError(
+                f"{file}: is {_pixels(shape)}, the masks before it are {_pixels(size)}"
+            )
+        yield mask
 
 
 def export(
-    masks: MaskFolder,
+    masks: MaskSequence,
     form: str,
     out: Path,
     *,
@@ -90,7 +93,7 @@ def export(
     """Write masks in a format of another tool; it appears when it is whole.
 
     Args:
-        masks: by :func:`open_masks`.
+        masks: by :func:`open_masks`, or of a session.
         form: the format, one of :data:`vostool.writers.WRITERS`.
         out: the file or the folder.
         clip: what the masks are of; needed where its frames are shown.
@@ -111,30 +114,30 @@ def export(
     content = Content(
         masks.size, DEFAULT_FPS if clip is None else clip.fps, _frames(clip),
         times=None if clip is None else clip.times,
-        name=masks.path.resolve().name if clip is None else clip.name,
-        object_ids=masks.object_ids, count=len(masks.files),
+        name=masks.name if clip is None else clip.name,
+        object_ids=masks.object_ids, count=masks.count,
         files=None if clip is None or clip.video else [file.name for file in clip.files],
     )  # fmt: skip
     with open_writer(form, out, content) as writer:
-        for frame, mask in enumerate(masks.masks()):
+        for frame, mask in enumerate(masks.read()):
             writer.write(frame, mask)
-            progress(frame + 1, len(masks.files))
-    return len(masks.files)
+            progress(frame + 1, masks.count)
+    return masks.count
 
 
 def _frames(clip: Clip | None) -> Iterator[Frame]:
     return iter(()) if clip is None else clip.frames()
 
 
-def _check(masks: MaskFolder, form: str, out: Path, clip: Clip | None, force: bool) -> None:
+def _check(masks: MaskSequence, form: str, out: Path, clip: Clip | None, force: bool) -> None:
     if clip is None and WRITERS[form].shows_frames:
         raise UsageError(f"{form} shows the clip's frames; give --clip, and --frames if need be")
-    if clip is not None and (clip.expected_frames, clip.size) != (len(masks.files), masks.size):
+    if clip is not None and (clip.expected_frames, clip.size) != (masks.count, masks.size):
         raise OutputError(
             f"{clip.path}: has {clip.expected_frames} frames of {_pixels(clip.size)}, the masks "
-            f"are {len(masks.files)} of {_pixels(masks.size)}; give the --frames they are of"
+            f"are {masks.count} of {_pixels(masks.size)}; give the --frames they are of"
         )
-    check_apart(out, [masks.path, *([] if clip is None else [clip.path])])
+    check_apart(out, [*masks.inputs, *([] if clip is None else [clip.path])])
     if not force:
         if WRITERS[form].suffix:
             check_replaceable(out, is_our_video)
