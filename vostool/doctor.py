@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).with_name("doctor.json")
 """What the networks answer: made by ``tools/doctor_reference.py``."""
 LIBRARIES = (
-    "click", "davisinteractive", "filelock", "h5py", "numpy", "opencv-python", "pillow", "rich",
-    "safetensors", "torch", "zarr",
+    "av", "click", "davisinteractive", "filelock", "h5py", "numpy", "opencv-python", "pillow",
+    "rich", "safetensors", "torch", "zarr",
 )  # fmt: skip
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 """Of processors, those that decide how quick vostool is."""

@@ -29,6 +29,7 @@ from vostool.outputs import (
 from vostool.pipeline.adaptation import fit_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.context import RNN
+from vostool.pipeline.export import MaskSequence, export
 from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.prediction import (
     Fitted,
@@ -45,7 +46,7 @@ from vostool.pipeline.refinement import check_strokes, refine
 from vostool.presets import Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
-from vostool.writers import Content, open_writer
+from vostool.writers import WRITERS, Content, open_writer
 
 if TYPE_CHECKING:
     from vostool.mask_propagation.cache import SpanCache
@@ -68,14 +69,18 @@ def open(
     store: str | Path | FeatureStore | None = None,
     name: str | None = None,
     frames: tuple[int, int | None] = (0, None),
+    strict: bool = False,
 ) -> OpenClip:
-    """Open a clip: a video file, a folder of frames, or a name in the store.
+    """Open a clip: a video file, images, or a name in the store.
 
     Args:
-        source: the file or folder; or the name of a clip whose features are stored.
+        source: the video file, the folder of images, the image of many pages or the pattern, such
+            as ``shot_%04d.exr``; or the name of a clip whose features are stored.
         store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
         name: what the clip is called in the store; by default the file's or the folder's name.
         frames: the range of source frames to take, (start, stop), as Python counts them.
+        strict: refuse a video that is cut off, or a sequence that leaves numbers out; else the
+            frames that are there are taken.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.
@@ -87,7 +92,7 @@ def open(
         store = FeatureStore(store)
     if not Path(source).exists() and str(source) in store.names():
         return OpenClip(store.clip(str(source)))
-    clip = open_clip(source, name=name, frames=frames)
+    clip = open_clip(source, name=name, frames=frames, strict=strict)
     return OpenClip(store.clip(clip.name), clip)
 
 
@@ -507,10 +512,12 @@ class Session:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
             masks, progress = self.refined_masks(refiner, cache, progress=progress), quiet
-        frames = iter(()) if overlay is None else source_frames(source_clip(reader), reader)
+        clip = None if overlay is None else source_clip(reader)
         content = Content(
-            reader.metadata.size, reader.metadata.fps, frames, keeps=(REFINEMENT_CACHE,)
-        )
+            reader.metadata.size, reader.metadata.fps,
+            iter(()) if clip is None else source_frames(clip, reader),
+            keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+        )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))
             writers = [pngs]
@@ -523,6 +530,36 @@ class Session:
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
+
+    def export(
+        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+    ) -> int:
+        """Write the mask of every frame in a format of another tool; it appears when it is whole.
+
+        Args:
+            form: the format, one of :data:`vostool.writers.WRITERS`.
+            out: the file or the folder.
+            force: replace what vostool did not make.
+            progress: told of frames done.
+
+        Returns:
+            How many frames were written.
+
+        Raises:
+            UsageError: there has been no round yet.
+            ClipError: the format shows the clip's frames, and they are gone, or are others.
+            OutputError: the output cannot be written, or is the user's, or is read.
+        """
+        reader = self._readers[0]
+        inputs = [Path(reader.metadata.source)]
+        if self._clip is not None:
+            inputs.append(self._clip.store.root)
+        masks = MaskSequence(
+            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            lambda: (mask for _, mask in self.masks()), tuple(inputs),
+        )  # fmt: skip
+        clip = source_clip(reader) if WRITERS[form].shows_frames else None
+        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
 
     def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
