@@ -19,7 +19,7 @@ from vostool.backbones import DEFAULT
 from vostool.clips import Clip, default_name, open_clip
 from vostool.errors import AdapterError, ClipError, UsageError
 from vostool.mask_propagation import Refiner
-from vostool.masks import Mask
+from vostool.masks import Mask, argmax_mask, confidence
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -34,6 +34,7 @@ from vostool.pipeline.prediction import (
     Fitted,
     predict,
     predict_frame,
+    predict_scores,
     source_clip,
     source_frames,
 )
@@ -396,9 +397,20 @@ class Session:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        if not 0 <= frame < self.frames:
-            raise ClipError(f"no frame {frame}: the clip has frames 0 to {self.frames - 1}")
+        self._check_frame(frame)
         return predict_frame(self._models(), frame)
+
+    def mask_with_confidence(self, frame: int) -> tuple[Mask, float]:
+        """The mask of one frame, and how sure it is: see :func:`vostool.masks.confidence`.
+
+        Raises:
+            ClipError: the clip has no such frame.
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged.
+        """
+        self._check_frame(frame)
+        scores = predict_scores(self._models(), frame)
+        return argmax_mask(scores, self.object_ids), confidence(scores)
 
     def masks(self) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, in order: the frame's number and (H, W) uint8.
@@ -510,6 +522,10 @@ class Session:
             check_apart(overlay, [*inputs, folder])
             if not force:
                 check_replaceable(overlay, is_our_video)
+
+    def _check_frame(self, frame: int) -> None:
+        if not 0 <= frame < self.frames:
+            raise ClipError(f"no frame {frame}: the clip has frames 0 to {self.frames - 1}")
 
     def _names(self) -> set[str]:
         """What scribbles may call the clip: as the store does, or as its source is called."""

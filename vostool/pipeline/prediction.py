@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from vostool.adapter import Adapter
 from vostool.clips import Clip, open_clip
@@ -45,6 +46,20 @@ def predict_frame(models: Sequence[Fitted], frame: int) -> Mask:
         predictors = [model.predictor for model in models]
         masks = average_masks(predictors, frame, features, models[0].adapter.object_ids)
     return np.asarray(masks[0])
+
+
+def predict_scores(models: Sequence[Fitted], frame: int) -> npt.NDArray[np.float32]:
+    """Scores (K, H, W) of one frame, of each object against background's 0.
+
+    Raises:
+        StoreError: a chunk is damaged.
+    """
+    every = [
+        model.predictor.scores(frame, [level[None] for level in model.reader.read_frame(frame)])
+        for model in models
+    ]
+    mean: npt.NDArray[np.float32] = np.mean(every, axis=0) if len(every) > 1 else every[0]
+    return mean[0]
 
 
 def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
