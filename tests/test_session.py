@@ -57,6 +57,20 @@ def every(session: Session) -> npt.NDArray[np.uint8]:
     return np.stack([mask for _, mask in session.masks()])
 
 
+def test_masks_come_outwards_from_the_frame_that_is_looked_at(clip: OpenClip) -> None:
+    """The same masks as in the clip's order; and who stops asking has what came until then."""
+    session = clip.session()
+    session.add_scribbles(STROKES)
+    outwards = list(session.masks(first=9))
+    assert [frame for frame, _ in outwards] == [9, 10, 8, 11, 7, 6, 5, 4, 3, 2, 1, 0]
+    in_order = every(session)
+    for frame, mask in outwards:
+        assert np.array_equal(mask, in_order[frame])
+    assert next(session.masks(first=3))[0] == 3
+    with pytest.raises(ClipError, match="no frame 12"):
+        session.masks(first=FRAMES)
+
+
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_strokes_give_masks_of_every_frame(clip: OpenClip, preset: str) -> None:
     session = clip.session(preset)

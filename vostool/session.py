@@ -34,6 +34,7 @@ from vostool.pipeline.prediction import (
     Fitted,
     predict,
     predict_frame,
+    predict_outwards,
     predict_scores,
     source_clip,
     source_frames,
@@ -412,14 +413,24 @@ class Session:
         scores = predict_scores(self._models(), frame)
         return argmax_mask(scores, self.object_ids), confidence(scores)
 
-    def masks(self) -> Iterator[tuple[int, Mask]]:
-        """The masks of all frames, in order: the frame's number and (H, W) uint8.
+    def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
+        """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
+
+        Whoever has seen enough, or has a new stroke, stops asking: nothing is made ahead.
+
+        Args:
+            first: the frame that is looked at: its mask comes first, and then those of the others,
+                nearest first. By default the clip's order, which is quicker as a whole.
 
         Raises:
+            ClipError: the clip has no such frame.
             UsageError: there has been no round yet.
             StoreError: the features are damaged, or were made anew meanwhile.
         """
-        return predict(self._models())
+        if first is None:
+            return predict(self._models())
+        self._check_frame(first)
+        return predict_outwards(self._models(), first)
 
     def refined_masks(
         self,

@@ -63,6 +63,8 @@ STEPS = (
           " {root}/look.mp4 --store {root}/store"),
     _step("refine again", "refine --adapter {root}/square.h5 --out {root}/masks-refined"
           " --refiner-weights random --store {root}/store"),
+    _step("segment", "segment {given}/square --name third --scribbles {given}/one.json --out"
+          " {root}/masks-segment --store {root}/store"),
     _step("render over another's", "render --force --adapter {root}/square.h5 --out"
           " {root}/masks-another --store {root}/store"),
     _step("extract again", "extract {given}/square --height 32 --store {root}/store"),
@@ -104,7 +106,8 @@ class Bench:
 
     def __init__(self, place: Path, shim: Path) -> None:
         self.place = place
-        self.root, self.given = place / "root", place / "given"
+        # Apart from the copies that are kept, which files that trade places must not reach.
+        self.root, self.given = place / "outputs" / "root", place / "inputs" / "given"
         make_inputs(self.given)
         (self.root / "masks-another").mkdir(parents=True)  # which vostool did not make
         Image.fromarray(np.ones(SIZE, np.uint8)).save(self.root / "masks-another" / "mine.png")

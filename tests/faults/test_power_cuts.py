@@ -16,6 +16,8 @@ from tests.faults.zygote import Fault
 KIND = "power cut"
 SAMPLE = 8
 """States a command in the short form."""
+LONG = ("refine", "segment")
+"""Slow commands that the short form leaves to others: they do the same, a part or all of it."""
 
 
 def record(bench: Bench, prepared: Prepared) -> tuple[Disk, list[Operation], Tree]:
@@ -88,7 +90,7 @@ def cut_power(bench: Bench, prepared: Prepared, count: int | None) -> None:
     assert not problems, f"{len(problems)} of {len(chosen)}:\n" + "\n".join(problems)
 
 
-@pytest.mark.parametrize("name", [step.name for step in STEPS])
+@pytest.mark.parametrize("name", [step.name for step in STEPS if step.name not in LONG])
 def test_cut(bench: Bench, steps: dict[str, Prepared], name: str) -> None:
     """A sample of moments, with a fixed seed."""
     cut_power(bench, steps[name], SAMPLE)

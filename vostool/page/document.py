@@ -14,7 +14,7 @@ from vostool.errors import ScribbleError
 from vostool.scribbles import BACKGROUND, LARGEST_OBJECT_ID, Scribbles, Stroke, parse_scribbles
 
 Action = Mapping[str, Any]
-"""One thing that a person did, as it comes from a browser and lies on the disk: ``do`` tells what."""
+"""One thing that a person did, as a browser sends it and the disk keeps it: ``do`` tells what."""
 
 MOST_POINTS = 20_000
 """Of a stroke: minutes without lifting the pen."""

@@ -20,6 +20,7 @@ from vostool.errors import VostoolError
 from vostool.masks import Mask
 from vostool.page.document import Round
 from vostool.page.messages import MARKS, LabelMap
+from vostool.pipeline.prediction import outwards
 from vostool.pipeline.progress import Progress
 from vostool.scribbles import BACKGROUND, PAINTED_BACKGROUND, UNMARKED, Stroke
 
@@ -163,7 +164,7 @@ class Worker(threading.Thread):
                     return lambda: self._learn(session, wish)
                 missing = set(range(session.frames)) - self._made if session.rounds else ()
                 if missing:
-                    frame = min(missing, key=lambda frame: abs(frame - wish.frame))
+                    frame = next(f for f in outwards(wish.frame, session.frames) if f in missing)
                     return lambda: self._make(session, frame)
                 if wish.save:
                     return lambda: self._write(session)

@@ -58,8 +58,28 @@ def predict_scores(models: Sequence[Fitted], frame: int) -> npt.NDArray[np.float
         model.predictor.scores(frame, [level[None] for level in model.reader.read_frame(frame)])
         for model in models
     ]
-    mean: npt.NDArray[np.float32] = np.mean(every, axis=0) if len(every) > 1 else every[0]
-    return mean[0]
+    return np.asarray(np.mean([scores[0] for scores in every], axis=0))
+
+
+def predict_outwards(models: Sequence[Fitted], first: int) -> Iterator[tuple[int, Mask]]:
+    """Masks of every frame, those nearest to one first: the frame's number and (H, W) uint8.
+
+    Args:
+        models: as :func:`predict` takes them.
+        first: the frame that is looked at.
+
+    Raises:
+        StoreError: a chunk is damaged, or a stage was made anew meanwhile.
+    """
+    for frame in outwards(first, models[0].reader.frames):
+        yield frame, predict_frame(models, frame)
+    for model in models:
+        model.reader.check_unchanged()
+
+
+def outwards(first: int, frames: int) -> list[int]:
+    """The numbers of a clip's frames, those nearest to one first, and of two the later one."""
+    return sorted(range(frames), key=lambda frame: (abs(frame - first), frame < first))
 
 
 def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
