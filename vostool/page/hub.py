@@ -74,7 +74,7 @@ class Hub:
         self._marks: list[LabelMap] = []
         self._masks: dict[int, LabelMap] = {}
         self._earlier: dict[int, LabelMap] = {}
-        self._round_of: dict[int, int] = {}
+        self._rounds_of: dict[int, int] = {}  # how many a version of the document has
 
     @property
     def tabs(self) -> int:
@@ -151,6 +151,10 @@ class Hub:
         """Have the worker answer the document as it stands."""
         document = self._folder.document
         rounds = document.rounds
+        self._rounds_of[document.drawn_version] = len(rounds)
+        if not rounds and self._folder.begun_from is None:
+            self._masks.clear()
+            self._earlier.clear()
         names = tuple(str(self._folder.round_file(n)) for n in range(1, len(rounds) + 1))
         self.worker.want(rounds, names, document.drawn_version)
 
@@ -194,14 +198,16 @@ class Hub:
         self._in_loop(lambda: self._show(mask))
 
     def _show(self, mask: LabelMap) -> None:
-        rounds = len(self._folder.document.rounds)
+        if not self._folder.document.rounds and self._folder.begun_from is None:
+            return  # of strokes that were undone meanwhile
         before = self._masks.get(mask.frame)
-        if before is not None and self._round_of[mask.frame] != rounds:
+        rounds = self._rounds_of[mask.version]
+        if before is not None and self._rounds_of[before.version] != rounds:
             earlier = replace(before, kind=EARLIER)
             self._earlier[mask.frame] = earlier
             for tab in self._tabs:
                 tab.send_map(earlier)
-        self._masks[mask.frame], self._round_of[mask.frame] = mask, rounds
+        self._masks[mask.frame] = mask
         for tab in self._tabs:
             tab.send_map(mask)
 

@@ -1,8 +1,8 @@
 // The page: what is known of the clip, and what happens when something is done.
 
 import { Connection } from "./connection.js";
+import { listenToControls } from "./controls.js";
 import { Frames } from "./frames.js";
-import { fillKeyList, keyTable, listenToKeys } from "./keys.js";
 import { EARLIER, LabelMap, LabelPainter, MARKS } from "./labels.js";
 import { ObjectList } from "./objects.js";
 import { Pen, distance, thinned } from "./pen.js";
@@ -11,7 +11,6 @@ import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
-const WIDTHS = [1, 2, 3, 5, 9, 17, 33]; // of the brush, in the clip's pixels
 const LEAST_STEP = 0.4; // between two points of a stroke, in pixels of the screen
 const LOOK_EVERY = 120; // milliseconds
 const NEIGHBOURS = 2; // frames on each side than which one in doubt is less sure
@@ -34,7 +33,8 @@ class Page {
   ready = false;
   #timing = null;
   #progress = { what: "", done: 0, total: 0 };
-  #troubleOver = 0;
+  #trouble = "";
+  #toldOver = 0;
   #looked = { frame: -1, at: 0 };
 
   constructor() {
@@ -46,7 +46,7 @@ class Page {
       onChange: () => this.redraw(true),
       onName: (object, name) => this.#do({ do: "name", object_id: object, name }),
     });
-    this.#listen();
+    listenToControls(this);
     window.addEventListener("beforeunload", (event) => this.pending.size && event.preventDefault());
   }
 
@@ -58,9 +58,9 @@ class Page {
       document: () => this.#takeDocument(message),
       ready: () => this.#begin(message.frames),
       progress: () => (this.#progress = message),
-      trouble: () => this.#tellTrouble(message.text),
+      trouble: () => this.#show((this.#trouble = message.text)),
       refused: () => this.#refuse(message),
-      saved: () => this.#tellTrouble(message.text, 8000),
+      saved: () => this.tell(message.text),
     }[message.type];
     hear?.();
     this.#tellStatus();
@@ -110,7 +110,7 @@ class Page {
   #takeLabels(map) {
     if (map.kind === MARKS) this.marks.set(map.frame, map);
     else if (map.kind === EARLIER) this.earlier.set(map.frame, map);
-    else this.masks.set(map.frame, map);
+    else if (this.rounds.length || this.marks.size) this.masks.set(map.frame, map);
     const timing = this.#timing;
     if (timing?.version && map.frame === timing.frame && map.version >= timing.version) {
       timing.came = true;
@@ -122,13 +122,22 @@ class Page {
 
   #refuse({ id, text }) {
     this.pending.delete(id);
-    this.#tellTrouble(text, 8000);
+    this.tell(text);
   }
 
   // What a person does.
 
   #do(action) {
-    if (!this.connection.send(action)) this.#tellTrouble("not connected; try again in a moment", 4000);
+    if (!this.connection.send(action)) this.tell("not connected; try again in a moment");
+  }
+
+  // Add the strokes of a file's content, as DAVIS JSON.
+  open(text, name) {
+    try {
+      this.#do({ do: "open", scribbles: JSON.parse(text) });
+    } catch {
+      this.tell(`${name}: not a JSON file`);
+    }
   }
 
   finishStroke(points) {
@@ -342,10 +351,15 @@ class Page {
     $("save").disabled = !this.connection.isOpen || !this.ready || (!this.rounds.length && !this.marks.size);
   }
 
-  #tellTrouble(text, milliseconds = 0) {
-    clearTimeout(this.#troubleOver);
+  // Say something for some seconds; then the trouble that lasts, if there is one, is said again.
+  tell(text) {
+    clearTimeout(this.#toldOver);
+    this.#show(text);
+    this.#toldOver = setTimeout(() => this.#show(this.#trouble), 8000);
+  }
+
+  #show(text) {
     [$("trouble").textContent, $("trouble").hidden] = [text, !text];
-    if (milliseconds) this.#troubleOver = setTimeout(() => this.#tellTrouble(""), milliseconds);
   }
 
   // Controls.
@@ -383,47 +397,6 @@ class Page {
         page.seek(frame);
       },
     };
-  }
-
-  #listen() {
-    const clicks = {
-      undo: this.undo, redo: this.redo, save: this.save, help: this.help, play: this.play,
-      step: () => this.step(1), "step-back": () => this.step(-1),
-      "next-marked": () => this.nextMarked(1), "previous-marked": () => this.nextMarked(-1),
-      "next-unsure": this.nextUnsure, "add-object": this.addObject,
-      "zoom-in": () => this.zoom(1.25), "zoom-out": () => this.zoom(0.8), "zoom-fit": this.zoomFit,
-      open: () => $("file").click(),
-    };
-    for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
-    for (const radio of document.querySelectorAll('[name="tool"]')) {
-      radio.addEventListener("change", () => {
-        this.tool = $("canvas").dataset.tool = radio.value;
-      });
-    }
-    for (const control of document.querySelectorAll("#look input")) {
-      control.addEventListener("input", () => this.redraw());
-    }
-    $("width").addEventListener("input", () => {
-      this.width = WIDTHS[Number($("width").value)];
-      $("width-told").textContent = `${this.width} px`;
-    });
-    $("file").addEventListener("change", () => this.#open());
-    const table = keyTable(this);
-    listenToKeys(this, table);
-    fillKeyList($("key-list"), table);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", () => this.redraw(true));
-  }
-
-  async #open() {
-    const [file] = $("file").files;
-    $("file").value = "";
-    if (!file) return;
-    try {
-      this.#do({ do: "open", scribbles: JSON.parse(await file.text()) });
-    } catch {
-      this.#tellTrouble(`${file.name}: not a JSON file`, 8000);
-    }
   }
 }
 

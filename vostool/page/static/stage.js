@@ -1,7 +1,7 @@
 // What is seen of a frame: the picture, the masks over it, the strokes.
 
 const PIXELS_FROM = 3; // from this scale on, the clip's pixels are seen as squares
-const LEAST_LINE = 2.5; // of a stroke on the screen
+const LEAST_LINE = 3; // of a stroke on the screen
 
 export class Stage {
   #painted = ""; // what the painter has painted last
@@ -66,7 +66,7 @@ export class Stage {
     for (const point of points) context.lineTo(...point);
     context.setLineDash([]);
     context.strokeStyle = object ? "rgb(255 255 255 / 0.9)" : "rgb(0 0 0 / 0.7)";
-    context.lineWidth = line + 2.5 / scale;
+    context.lineWidth = line + 2 / scale;
     context.stroke();
     context.strokeStyle = page.colour(object);
     context.lineWidth = line;
@@ -81,12 +81,14 @@ export class Stage {
     const [, columns] = page.clip.size;
     let at = 0;
     for (let run = 0; run < marks.lengths.length; run++) {
-      const label = marks.labels[run];
-      if (label) {
-        context.fillStyle = page.colour(label % 255);
-        context.fillRect(at % columns, Math.floor(at / columns), marks.lengths[run], 1);
+      const [label, end] = [marks.labels[run], at + marks.lengths[run]];
+      context.fillStyle = page.colour(label % 255);
+      while (label && at < end) {
+        const long = Math.min(end - at, columns - (at % columns)); // no further than the row's end
+        context.fillRect(at % columns, Math.floor(at / columns), long, 1);
+        at += long;
       }
-      at += marks.lengths[run];
+      at = end;
     }
   }
 }
