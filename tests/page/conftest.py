@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import REPOSITORY, Once
+from tests.conftest import EXAMPLES, REPOSITORY, Once
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -157,6 +158,15 @@ def until(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.02)
+
+
+def bikes_scribbles(folder: Path) -> Path:
+    """``examples/bikes.json``, as far as the shot goes."""
+    document = json.loads((EXAMPLES / "bikes.json").read_text())
+    document["scribbles"] = document["scribbles"][: FRAMES[1] - FRAMES[0]]
+    file = folder / "bikes.json"
+    file.write_text(json.dumps(document))
+    return file
 
 
 def fill_store(folder: Path) -> None:

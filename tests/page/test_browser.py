@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Vostool
-from tests.page.conftest import FRAMES, Server, Tab, until
+from tests.page.conftest import FRAMES, Server, Tab, bikes_scribbles, until
 from vostool.images import read_mask
 from vostool.writers.png import mask_file
 
@@ -211,15 +211,20 @@ def runs(mask: list[int]) -> list[tuple[int, int]]:
     return list(zip(mask[:half], mask[half:], strict=True))
 
 
-def test_strokes_made_elsewhere_show_up(tab: Tab, server: Server) -> None:
-    from tests.conftest import EXAMPLES
-
-    tab.page.set_input_files("#file", EXAMPLES / "bikes.json")
+def test_strokes_made_elsewhere_show_up(tab: Tab, tmp_path: Path) -> None:
+    tab.page.set_input_files("#file", bikes_scribbles(tmp_path))
     tab.until("page.rounds.length === 1 && page.objectIds().length === 2")
     tab.until_answered()
     assert tab.area(FRAME, 1) > 5000 and tab.area(FRAME, 2) > 5000
-    tab.page.set_input_files("#file", Path(__file__))
-    tab.until("document.getElementById('trouble').textContent.includes('not a JSON file')")
+    for wrong, told in (
+        ("not JSON", "not a JSON file"),
+        ('{"sequence": "bear", "scribbles": [[]]}', "was drawn on"),
+        (json.dumps({"scribbles": [[]] * 99}), "speaks of 99 frames"),
+    ):
+        (tmp_path / "wrong.json").write_text(wrong)
+        tab.page.set_input_files("#file", tmp_path / "wrong.json")
+        tab.until(f"document.getElementById('trouble').textContent.includes('{told}')")
+    assert len(tab.ask("page.rounds")) == 1
 
 
 def test_everything_is_reached_by_keys(tab: Tab) -> None:

@@ -17,7 +17,7 @@ from vostool.page.document import Action
 from vostool.page.folder import SessionFolder
 from vostool.page.messages import EARLIER, LabelMap
 from vostool.page.worker import Worker
-from vostool.scribbles import parse_scribbles
+from vostool.scribbles import Scribbles, parse_scribbles
 
 
 class Tab:
@@ -56,6 +56,7 @@ class Hub:
     Args:
         folder: keeps the document.
         clip: what tabs are told of the clip.
+        names: what a scribble file may call it.
 
     Attributes:
         worker: makes the masks; set before the first tab comes.
@@ -63,8 +64,8 @@ class Hub:
 
     worker: Worker
 
-    def __init__(self, folder: SessionFolder, clip: dict[str, Any]) -> None:
-        self._folder, self._clip = folder, clip
+    def __init__(self, folder: SessionFolder, clip: dict[str, Any], names: set[str]) -> None:
+        self._folder, self._clip, self._names = folder, clip, names
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acting = asyncio.Lock()
         self._tabs: set[Tab] = set()
@@ -129,7 +130,10 @@ class Hub:
         elif what == "save":
             self.worker.save()
         elif what == "open":
-            await self._act(_opened(message))
+            scribbles = parse_scribbles(message.get("scribbles"), "the file")
+            scribbles.check_sequence(self._names)
+            scribbles.check_against(self._clip["frames"], self._clip["size"])
+            await self._act(_opened(scribbles))
         else:
             await self._act(message)
 
@@ -236,9 +240,8 @@ class Hub:
         self._in_loop(tell)
 
 
-def _opened(message: Action) -> Action:
-    """The action of a scribble file's content, as DAVIS JSON: its strokes, with new ids."""
-    scribbles = parse_scribbles(message.get("scribbles"), "the file")
+def _opened(scribbles: Scribbles) -> Action:
+    """The action of a file's strokes: they have new ids."""
     strokes = [
         {
             "id": uuid.uuid4().hex,

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocketDisconnect
 
+from vostool.clips import default_name
 from vostool.errors import OutputError, VostoolError
 from vostool.files import reason
 from vostool.masks import davis_palette
@@ -97,7 +98,7 @@ def serve(
             "palette": davis_palette().tolist(),
             "fingerprint": subject.fingerprint,
         }
-        hub = Hub(held, about)
+        hub = Hub(held, about, {name, default_name(clip.path)})
         hub.worker = Worker(
             partial(open_session, held.begun_from), partial(_save, held.path), hub, one_line
         )
