@@ -33,13 +33,14 @@ from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.prediction import (
     Fitted,
     predict,
+    predict_early,
     predict_frame,
     predict_outwards,
     predict_scores,
     source_clip,
     source_frames,
 )
-from vostool.pipeline.predictors import FindPredictor, find_predictor
+from vostool.pipeline.predictors import CarryingPredictor, FindPredictor, find_predictor
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
 from vostool.pipeline.refinement import check_strokes, refine
@@ -255,6 +256,7 @@ class Session:
         self._adapters = tuple(adapters)
         self._undo: list[tuple[Adapter, ...]] = []
         self._fitted: tuple[Fitted, ...] = ()
+        self._earlier: tuple[Fitted, ...] = ()
         if adapters:
             for adapter, reader in zip(adapters, readers, strict=True):
                 check_belongs(adapter, reader)
@@ -413,6 +415,29 @@ class Session:
         scores = predict_scores(self._models(), frame)
         return argmax_mask(scores, self.object_ids), confidence(scores)
 
+    def early_mask(self, frame: int) -> tuple[Mask, float] | None:
+        """A first mask of a frame after a round, by the labels that the last one carried there.
+
+        Where a frame is far from the annotated ones this is many times as fast as :meth:`mask`,
+        whose mask is the one that counts.
+
+        Returns:
+            The mask and its confidence; None where nothing was carried, or of other objects.
+
+        Raises:
+            ClipError: the clip has no such frame.
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged.
+        """
+        self._check_frame(frame)
+        models = self._models()
+        if len(models) > 1 or not self._earlier:
+            return None
+        scores = predict_early(models[0], self._earlier[0], frame)
+        return (
+            None if scores is None else (argmax_mask(scores, self.object_ids), confidence(scores))
+        )
+
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
 
@@ -549,6 +574,10 @@ class Session:
         return self._adapters
 
     def _become(self, adapters: Sequence[Adapter]) -> None:
+        for model in self._fitted:
+            if isinstance(model.predictor, CarryingPredictor):
+                model.predictor.forget_views()
+        self._earlier = self._fitted or self._earlier
         self._adapters, self._fitted = tuple(adapters), ()
 
     def _models(self) -> tuple[Fitted, ...]:

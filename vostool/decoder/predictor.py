@@ -88,6 +88,37 @@ class DecoderPredictor:
         )
 
     @torch.inference_mode()
+    def early_scores(
+        self, frame: int, features: Features, earlier: object
+    ) -> npt.NDArray[np.float32] | None:
+        """Logits (K, H, W) of a frame with the labels that an earlier predictor carried there.
+
+        To carry labels anew to a frame that is far from the annotated ones takes long.
+
+        Args:
+            frame: its number.
+            features: (1, h, w, C) a level.
+            earlier: the predictor of an earlier round.
+
+        Returns:
+            None where it carried none there, or those of other objects.
+        """
+        if not isinstance(earlier, DecoderPredictor) or earlier._object_ids != self._object_ids:
+            return None
+        prior = earlier.priors.known(frame)
+        if prior is None:
+            return None
+        tensors = [torch.from_numpy(level).to(self._device) for level in features]
+        logits = self._decode(range(frame, frame + 1), tensors, [prior])
+        rows, columns = self._to_pixels
+        scores: npt.NDArray[np.float32] = (rows @ (logits[0] @ columns)).cpu().numpy()
+        return scores
+
+    def forget_views(self) -> None:
+        """Keep what was carried, and not what was seen: it is an earlier round's now."""
+        self._views.clear()
+
+    @torch.inference_mode()
     def masks(self, start: int, features: Features) -> npt.NDArray[np.uint8]:
         """Masks (T, H, W) of the frames from one on, at the clip's resolution.
 

@@ -13,7 +13,7 @@ from vostool.clips import Clip, open_clip
 from vostool.errors import ClipError, ImageError
 from vostool.images import Frame
 from vostool.masks import Mask
-from vostool.pipeline.predictors import MaskPredictor, average_masks
+from vostool.pipeline.predictors import CarryingPredictor, MaskPredictor, average_masks
 from vostool.pipeline.runtime import ahead
 from vostool.store import FeatureReader
 
@@ -59,6 +59,18 @@ def predict_scores(models: Sequence[Fitted], frame: int) -> npt.NDArray[np.float
         for model in models
     ]
     return np.asarray(np.mean([scores[0] for scores in every], axis=0))
+
+
+def predict_early(model: Fitted, earlier: Fitted, frame: int) -> npt.NDArray[np.float32] | None:
+    """Scores (K, H, W) of one frame by what the model of an earlier round carried there, if it did.
+
+    Raises:
+        StoreError: a chunk is damaged.
+    """
+    if not isinstance(model.predictor, CarryingPredictor):
+        return None
+    features = [level[None] for level in model.reader.read_frame(frame)]
+    return model.predictor.early_scores(frame, features, earlier.predictor)
 
 
 def predict_outwards(models: Sequence[Fitted], first: int) -> Iterator[tuple[int, Mask]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,17 @@ class MaskPredictor(Protocol):
 
     def masks(self, start: int, features: Features) -> Masks:
         """Masks of the frames from ``start`` on: each pixel's best score."""
+
+
+@runtime_checkable
+class CarryingPredictor(MaskPredictor, Protocol):
+    """One that carries labels in time, and can take over what the last round's has carried."""
+
+    def early_scores(self, frame: int, features: Features, earlier: object) -> Scores | None:
+        """Scores (K, H, W) of a frame by what an earlier one carried there, if it did."""
+
+    def forget_views(self) -> None:
+        """Keep what was carried alone."""
 
 
 FindPredictor = Callable[[FeatureReader, Adapter, str], MaskPredictor]

@@ -4,7 +4,8 @@ const PIXELS_FROM = 3; // from this scale on, the clip's pixels are seen as squa
 const LEAST_LINE = 3; // of a stroke on the screen
 
 export class Stage {
-  #painted = ""; // what the painter has painted last
+  #painted = ""; // how the painter has painted, and of what map
+  #map = null;
 
   // `page` tells what there is; `painter` paints masks.
   constructor(canvas, page, painter) {
@@ -36,10 +37,10 @@ export class Stage {
     const map = (page.isComparing && page.earlier.get(page.frame)) || page.masks.get(page.frame);
     if (!map || page.style === "none") return;
     const hidden = page.objectIds().filter((object) => !page.objects.isVisible(object));
-    const wanted = [map.kind, map.frame, map.version, page.style, page.opacity, hidden].join();
-    if (wanted !== this.#painted) {
+    const wanted = [page.style, page.opacity, hidden].join();
+    if (map !== this.#map || wanted !== this.#painted) {
       this.painter.paint(map, page.opacity, page.style, (object) => page.objects.isVisible(object));
-      this.#painted = wanted;
+      [this.#map, this.#painted] = [map, wanted];
     }
     this.context.drawImage(this.painter.canvas, 0, 0, columns, rows);
   }
