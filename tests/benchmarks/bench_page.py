@@ -26,6 +26,8 @@ STROKES = 5
 """Further strokes on the first frame that is drawn on, whose median is told."""
 FIRST, FAR = 2, 35
 """The frame of the first round, and that of the second."""
+LOADING, LOOKING = 4000.0, 1000.0
+"""Milliseconds that a person takes before the first stroke, and to look at a mask."""
 LONGEST = 600.0
 """Seconds to wait for all masks of a long clip."""
 
@@ -57,14 +59,17 @@ def main() -> None:
 
 
 def measure(tab: Tab, objects: int) -> tuple[str, str, str, str]:
-    """One session: the first stroke, further ones, one far away, and then all masks."""
+    """One session: the first stroke, further ones, one on another mask, and then all masks."""
     tab.go(FIRST)
+    tab.page.wait_for_timeout(LOADING)
     first = stroke(tab, 1, 0)
     further = [stroke(tab, 1 + n % objects, 1 + n) for n in range(max(STROKES, objects))]
     tab.go(FAR)
+    tab.until(f"page.masks.get({FAR})?.version >= page.version")
+    tab.page.wait_for_timeout(LOOKING)
     far = stroke(tab, 1, 0)
     begun = time.perf_counter()
-    done = "page.masks.size === page.clip.frames && document.body.dataset.fresh == page.masks.size"
+    done = "Number(document.body.dataset.fresh) === page.clip.frames"
     while not tab.ask(done):
         assert time.perf_counter() - begun < LONGEST
         time.sleep(0.05)
