@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import pytest
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
@@ -124,6 +125,26 @@ def test_an_adapter_is_gone_on_from(store: Path, vostool: Vostool, tmp_path: Pat
     assert vostool(*words).status == 0
     other = vostool("scribble", "bikes", "--adapter", "b.h5", "--no-browser")
     assert other.status == 1 and "has begun from another adapter" in other.errors[0]
+
+
+@pytest.mark.parametrize("acknowledged", [1, 7, 30])
+def test_a_kill_loses_nothing_that_was_acknowledged(server: Server, acknowledged: int) -> None:
+    """Strokes rain in from one tab, and the server is killed in the middle of them."""
+    tab = Listener(server.url)
+    tab.hear_until(type="document")
+    for number in range(60):
+        tab.say({**STROKES[0], "id": f"s{number}", "frame": number % 3})
+    known: set[str] = set()
+    while len(known) < acknowledged:
+        tab.hear()
+        if tab.told[-1]["type"] == "document":
+            known |= {stroke["id"] for stroke in tab.told[-1].get("strokes", [])}
+    server.kill()
+    server.start()
+    hello = Listener(server.url).hear_until(type="hello")
+    there = [stroke["id"] for stroke in hello["strokes"]]
+    assert known <= set(there)
+    assert there == [f"s{number}" for number in range(len(there))], "not in their order"
 
 
 def test_runs_are_the_map() -> None:

@@ -69,7 +69,7 @@ class Hub:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acting = asyncio.Lock()
         self._tabs: set[Tab] = set()
-        self._ready = False
+        self._ready = self._has_masks = False
         self._trouble = ""
         self._progress: dict[str, Any] = {"type": "progress", "what": "", "done": 0, "total": 0}
         self._marks: list[LabelMap] = []
@@ -88,8 +88,12 @@ class Hub:
         self._ask()
         self.worker.start()
 
-    def join(self) -> Tab:
+    async def join(self) -> Tab:
         """A tab comes: it is sent all there is."""
+        async with self._acting:  # else the document could change in another thread meanwhile
+            return self._joined()
+
+    def _joined(self) -> Tab:
         tab = Tab()
         strokes = [drawn.as_json() for drawn in self._folder.document.strokes.values()]
         tab.send({"type": "hello", **self._clip, "ready": self._ready, "strokes": strokes})
@@ -156,7 +160,8 @@ class Hub:
         document = self._folder.document
         rounds = document.rounds
         self._rounds_of[document.drawn_version] = len(rounds)
-        if not rounds and self._folder.begun_from is None:
+        self._has_masks = bool(rounds) or self._folder.begun_from is not None
+        if not self._has_masks:
             self._masks.clear()
             self._earlier.clear()
         names = tuple(str(self._folder.round_file(n)) for n in range(1, len(rounds) + 1))
@@ -202,7 +207,7 @@ class Hub:
         self._in_loop(lambda: self._show(mask))
 
     def _show(self, mask: LabelMap) -> None:
-        if not self._folder.document.rounds and self._folder.begun_from is None:
+        if not self._has_masks:
             return  # of strokes that were undone meanwhile
         before = self._masks.get(mask.frame)
         rounds = self._rounds_of[mask.version]

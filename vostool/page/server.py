@@ -157,7 +157,7 @@ async def _talk(hub: Hub, tab_socket: WebSocket) -> None:
         await tab_socket.close(reason=f"{MOST_TABS} tabs are open; close one")
         return
     await tab_socket.accept()
-    tab = hub.join()
+    tab = await hub.join()
 
     async def send() -> None:
         while True:
