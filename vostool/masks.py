@@ -10,7 +10,11 @@ import numpy.typing as npt
 
 from vostool.images import Frame, Mask
 
-__all__ = ["Mask", "argmax_mask", "davis_palette", "overlay"]
+NO_DOUBT = 0.05
+"""A pixel of background that is an object with a smaller probability adds nothing to the doubt:
+there are so many of them."""
+
+__all__ = ["Mask", "argmax_mask", "confidence", "davis_palette", "overlay"]
 
 
 def davis_palette() -> npt.NDArray[np.uint8]:
@@ -58,3 +62,26 @@ def argmax_mask(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> M
         mask[score > best] = object_id
         np.maximum(best, score, out=best)
     return mask
+
+
+def confidence(scores: npt.NDArray[np.float32]) -> float:
+    """How sure the mask of some scores is, in 0..1.
+
+    It is the overlap (J, of all objects together) that is to be expected of the mask with the
+    truth, if each pixel is what it is called with the probability that its two best scores give. A
+    frame that surely shows nothing has 1. Wrong scores can be sure of themselves: it finds frames
+    that are in doubt, not all that are bad.
+
+    Args:
+        scores: (K, H, W), an object each, against background's 0; logits.
+    """
+    best = np.zeros(scores.shape[1:], np.float32)  # background's
+    second = np.full(scores.shape[1:], -np.inf, np.float32)
+    for score in scores:
+        np.maximum(second, np.minimum(best, score), out=second)
+        np.maximum(best, score, out=best)
+    sure = 1 / (1 + np.exp(second - best))
+    inside = best > 0
+    missed = np.maximum(0, 1 - sure[~inside] - NO_DOUBT).sum()
+    union = inside.sum() + missed
+    return float(sure[inside].sum() / union) if union >= 1 else 1.0

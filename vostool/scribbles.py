@@ -23,6 +23,8 @@ from vostool.images import is_image, read_mask
 
 BACKGROUND = 0
 LARGEST_OBJECT_ID = 255
+LARGEST_WIDTH = 256
+"""Of a stroke, in pixels."""
 PAINTED_BACKGROUND = 255
 """The index of background strokes in a painted PNG or array, where 0 is the blank canvas."""
 UNMARKED = -1
@@ -41,10 +43,12 @@ class Stroke:
     Attributes:
         object_id: 0 is background, 1..255 are objects.
         path: (n, 2) float64, x and y in 0..1 of the frame's width and height.
+        width: of the line, in the clip's pixels.
     """
 
     object_id: int
     path: npt.NDArray[np.float64]
+    width: int = 1
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ class Scribbles:
             )
 
     def stroke_map(self, frame: int, size: tuple[int, int]) -> StrokeMap:
-        """Rasterise one frame's strokes, one pixel wide; a later stroke covers an earlier one.
+        """Rasterise one frame's strokes; a later stroke covers an earlier one.
 
         Args:
             frame: the frame's number.
@@ -175,7 +179,11 @@ class Scribbles:
         for stroke in self.strokes.get(frame, []):
             pixels = np.rint(stroke.path * (width - 1, height - 1)).astype(np.int32)
             pixels = np.concatenate([pixels[:1], pixels])  # so that a click draws a point
-            cv2.polylines(marks, [pixels.reshape(-1, 1, 2)], False, stroke.object_id, 1)
+            line = np.zeros(size, np.uint8)
+            cv2.polylines(line, [pixels.reshape(-1, 1, 2)], False, 1, 1)
+            # OpenCV's own thick lines are up to two pixels thicker.
+            disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (stroke.width, stroke.width))
+            marks[cv2.dilate(line, disc) > 0] = stroke.object_id
         return marks
 
 
@@ -272,7 +280,7 @@ def _parse_stroke(entry: Any, where: str) -> Stroke:
             raise ScribbleError(f"{where}: a point must be [x, y], two numbers in 0..1")
         if not all(0.0 <= value <= 1.0 for value in point):  # before a huge one is no float
             raise _outside(point, where)
-    stroke = Stroke(entry["object_id"], np.asarray(path, np.float64))
+    stroke = Stroke(entry["object_id"], np.asarray(path, np.float64), entry.get("width", 1))
     _check_stroke(stroke, where)
     return stroke
 
@@ -302,6 +310,10 @@ def _check_stroke(stroke: Stroke, where: str) -> None:
         raise ScribbleError(f'{where}: "object_id" must be a whole number')
     if not BACKGROUND <= object_id <= LARGEST_OBJECT_ID:
         raise ScribbleError(f"{where}: object id {object_id} is not in 0..{LARGEST_OBJECT_ID}")
+    if isinstance(stroke.width, bool) or not isinstance(stroke.width, (int, np.integer)):
+        raise ScribbleError(f'{where}: "width" must be a whole number')
+    if not 1 <= stroke.width <= LARGEST_WIDTH:
+        raise ScribbleError(f"{where}: width {stroke.width} is not in 1..{LARGEST_WIDTH}")
     if not isinstance(path, np.ndarray) or path.dtype.kind not in "fiu":
         raise ScribbleError(f'{where}: "path" must be an array of numbers')
     if path.ndim != 2 or path.shape[1] != 2 or not len(path):

@@ -36,6 +36,7 @@ from vostool.pipeline.prediction import (
     predict,
     predict_frame,
     predict_outwards,
+    predict_sure,
     source_clip,
     source_frames,
 )
@@ -419,6 +420,17 @@ class Session:
         """
         self._check_frame(frame)
         return predict_frame(self._models(), frame)
+
+    def mask_with_confidence(self, frame: int) -> tuple[Mask, float]:
+        """The mask of one frame, and how sure it is: see :func:`vostool.masks.confidence`.
+
+        Raises:
+            ClipError: the clip has no such frame.
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged.
+        """
+        self._check_frame(frame)
+        return predict_sure(self._models(), frame)
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.

@@ -18,6 +18,7 @@ from vostool.decoder.pixels import Pixels
 from vostool.decoder.scores import Scoring
 from vostool.label_propagation.network import View, with_background
 from vostool.label_propagation.priors import Priors
+from vostool.masks import Mask, confidence
 from vostool.precision import mixed_precision
 from vostool.scribbles import UNMARKED
 from vostool.store import Features
@@ -79,6 +80,18 @@ class DecoderPredictor:
         return np.stack(
             [self._pixels.mask(frame, self._object_ids[1:]) for logits in every for frame in logits]
         )
+
+    @torch.inference_mode()
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask (H, W) of one frame, and its confidence, taken at the finest stride.
+
+        Args:
+            frame: its number.
+            features: (1, h, w, C) a level.
+        """
+        (logits,) = next(self.logits(frame, features, everywhere=False))
+        mask = self._pixels.mask(logits, self._object_ids[1:])
+        return mask, confidence(logits.cpu().numpy())
 
     def logits(
         self, start: int, features: Features, *, everywhere: bool = True

@@ -12,7 +12,7 @@ from vostool.clips import Clip, open_clip
 from vostool.errors import ClipError, ImageError
 from vostool.images import Frame
 from vostool.masks import Mask
-from vostool.pipeline.predictors import MaskPredictor, average_masks
+from vostool.pipeline.predictors import MaskPredictor, average_masks, average_scores, sure_mask
 from vostool.pipeline.runtime import ahead
 from vostool.store import FeatureReader
 
@@ -45,6 +45,19 @@ def predict_frame(models: Sequence[Fitted], frame: int) -> Mask:
         predictors = [model.predictor for model in models]
         masks = average_masks(predictors, frame, features, models[0].adapter.object_ids)
     return np.asarray(masks[0])
+
+
+def predict_sure(models: Sequence[Fitted], frame: int) -> tuple[Mask, float]:
+    """The mask (H, W) of one frame, and how sure it is: see :func:`vostool.masks.confidence`.
+
+    Raises:
+        StoreError: a chunk is damaged.
+    """
+    features = [[level[None] for level in model.reader.read_frame(frame)] for model in models]
+    if len(models) == 1:
+        return models[0].predictor.sure_mask(frame, features[0])
+    predictors = [model.predictor for model in models]
+    return sure_mask(average_scores(predictors, frame, features)[0], models[0].adapter.object_ids)
 
 
 def predict_outwards(models: Sequence[Fitted], first: int) -> Iterator[tuple[int, Mask]]:

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.adapter import Adapter
-from vostool.masks import Mask, argmax_mask
+from vostool.masks import Mask, argmax_mask, confidence
 from vostool.pipeline.compatibility import check_decoder
 from vostool.presets import Preset
 from vostool.pyramid import Pyramid
+from vostool.scribbles import BACKGROUND
 from vostool.store import FeatureReader, Features
 
 Masks = npt.NDArray[np.uint8]
@@ -32,6 +33,9 @@ class MaskPredictor(Protocol):
 
     def masks(self, start: int, features: Features) -> Masks:
         """Masks of the frames from ``start`` on: each pixel's best score."""
+
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask of one frame, its features (1, h, w, C) a level; and how sure it is."""
 
 
 Fit = Callable[[Adapter], MaskPredictor]
@@ -93,6 +97,10 @@ class LinearPredictor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(self._mask, frames)))
 
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask of one frame, and how sure it is; here in the scores' own units."""
+        return sure_mask(self.scores(frame, features)[0], (BACKGROUND, *self._object_ids))
+
     def _mask(self, features: Features) -> Mask:
         return argmax_mask(self._pyramid.scores(features, self._weights), self._object_ids)
 
@@ -111,8 +119,31 @@ def average_masks(
         features: of the frames from there on, for each predictor.
         object_ids: the id of each column of W, background first.
     """
+    scores = average_scores(predictors, start, features)
+    return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])
+
+
+def average_scores(
+    predictors: Sequence[MaskPredictor], start: int, features: Sequence[Features]
+) -> Scores:
+    """The average of several models' scores, (T, K, H, W).
+
+    Args:
+        predictors: a model's each, of the same objects and in the same order.
+        start: the first frame.
+        features: of the frames from there on, for each predictor.
+    """
     every = [
         predictor.scores(start, read) for predictor, read in zip(predictors, features, strict=True)
     ]
-    scores: Scores = np.mean(every, axis=0)
-    return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])
+    return np.asarray(np.mean(every, axis=0), np.float32)
+
+
+def sure_mask(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> tuple[Mask, float]:
+    """The mask of a frame's scores (K, H, W), and how sure it is.
+
+    Args:
+        scores: of each object against background's 0.
+        object_ids: background's, and each object's.
+    """
+    return argmax_mask(scores, object_ids[1:]), confidence(scores)
