@@ -18,6 +18,7 @@ from vostool.decoder import WEIGHTS
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import Decoder
 from vostool.decoder.scores import Scoring
+from vostool.decoder.strides import by_stride, stride_channels
 from vostool.label_propagation.network import View, with_background
 from vostool.label_propagation.priors import Priors
 from vostool.precision import fast_dtype, mixed_precision
@@ -41,8 +42,9 @@ class DecoderPredictor:
         reader: the clip's features.
         adapter: the classifier, with the strokes that it was fitted to.
         device: where to run.
-        decoder: the network in float32, while it is trained; by default the shipped one, in the
+        decoder: the network in float32, while it is trained; by default shipped weights, in the
             device's quickest arithmetic.
+        weights: the shipped ones, by name.
     """
 
     def __init__(
@@ -51,12 +53,13 @@ class DecoderPredictor:
         adapter: Adapter,
         device: torch.device,
         decoder: Decoder | None = None,
+        weights: str = WEIGHTS,
     ) -> None:
         pyramid = reader.pyramid
         backbone = pyramid.backbone.levels  # the context is in the scores alone
         self._reader, self._pyramid, self._device = reader, pyramid, device
         self._scoring = Scoring(pyramid, adapter.W, device)
-        self._decoder = decoder or _decoder(tuple(level.shape[2] for level in backbone), device)
+        self._decoder = decoder or _decoder(weights, stride_channels(pyramid), device)
         self._dtype = self._decoder.gain.dtype
         self._mixed = decoder is not None
         self._object_ids = adapter.object_ids
@@ -121,9 +124,7 @@ class DecoderPredictor:
             torch.stack([none if prior is None else prior for prior in priors]),
             torch.stack([self._stroke_maps(frame) for frame in frames]),
         )
-        read = [
-            level.to(self._dtype).permute(0, 3, 1, 2) for level in self._pyramid.of_backbone(levels)
-        ]
+        read = [level.to(self._dtype) for level in by_stride(self._pyramid, levels)]
         with mixed_precision(self._device) if self._mixed else nullcontext():
             logits: Tensor = self._decoder(read, evidence.to(self._dtype))
         return logits.float()
@@ -154,7 +155,7 @@ class DecoderPredictor:
             ]
             level = self._pyramid.levels[self._coarse]
             scores = self._scoring.at(level, self._scoring.on_grid(levels))
-            read = [level.permute(0, 3, 1, 2) for level in self._pyramid.of_backbone(levels)]
+            read = by_stride(self._pyramid, levels)
             views = self._decoder.propagator.views(read[self._coarse :], scores)
             self._views.update(zip(range(start, stop), views, strict=True))
             while len(self._views) > VIEWS_KEPT:
@@ -188,10 +189,10 @@ class DecoderPredictor:
 
 
 @cache
-def _decoder(channels: tuple[int, ...], device: torch.device) -> Decoder:
-    """The shipped decoder, read once a process."""
+def _decoder(weights: str, channels: tuple[int, ...], device: torch.device) -> Decoder:
+    """A shipped decoder, read once a process."""
     decoder = Decoder(channels)
-    load_weights(decoder, find_weights(WEIGHTS))
+    load_weights(decoder, find_weights(weights))
     decoder = decoder.eval().to(  # type: ignore[call-overload]
         device, fast_dtype(device), memory_format=torch.channels_last
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from vostool.adapter import Adapter
 from vostool.masks import Mask, argmax_mask
-from vostool.pipeline.compatibility import check_decoder
+from vostool.pipeline.compatibility import find_decoder
 from vostool.pyramid import Pyramid
 from vostool.store import FeatureReader, Features
 
@@ -53,8 +53,8 @@ def find_predictor(reader: FeatureReader, adapter: Adapter, device: str = "auto"
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.runtime import find_device
 
-    check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return DecoderPredictor(reader, adapter, find_device(device))
+    weights = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
+    return DecoderPredictor(reader, adapter, find_device(device), weights=weights)
 
 
 class LinearPredictor:

@@ -65,7 +65,7 @@ RECIPES = {
     "decoder": Recipe(
         f"{__name__}.decoder:decoder",
         "The network that makes masks of the classifier's scores.",
-        ("weights", "model"),
+        ("backbone", "weights", "model"),
         ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
         alike=True,
     ),
