@@ -25,7 +25,7 @@ ROOMS = (
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
     {"store", "scribbles", "masks", "clips"},
     {"checkpoints", "images", "presets"},
-    {"files", "layers", "outputs", "precision", "pyramid", "tf_checkpoint"},
+    {"files", "layers", "onnx_weights", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""

@@ -131,5 +131,5 @@ def load_backbone(name: str, device: torch.device, weights: str | None = None) -
     backbone = TorchBackbone(network.architecture, network.find_weights(weights), device)
     if network.beside is None:
         return backbone
-    other = load_backbone(network.beside.name, device, RANDOM if weights == RANDOM else None)
-    return SideBySide(other, backbone)
+    its_file = network.beside.find_weights(RANDOM if weights == RANDOM else None)
+    return SideBySide([TorchBackbone(network.beside.architecture, its_file, device), backbone])

@@ -156,14 +156,14 @@ class DinoV2(FeatureExtractor):
         for number, block in enumerate(self.blocks, 1):
             tokens = block(tokens)
             if number in READ:
-                grids.append(self.norm(tokens)[:, 1:].transpose(1, 2).unflatten(2, (h, w)))
+                grids.append(self.norm(tokens)[:, 1:].transpose(1, 2).reshape(len(x), WIDTH, h, w))
         return grids
 
     def places(self, h: int, w: int) -> Tensor:
         """The position embeddings (1, 1 + h * w, WIDTH) of a grid, resized as in training."""
         if (h, w) == (PLACES, PLACES):
             return self.pos_embed
-        grid = self.pos_embed[:, 1:].float().transpose(1, 2).unflatten(2, (PLACES, PLACES))
+        grid = self.pos_embed[:, 1:].float().transpose(1, 2).reshape(1, WIDTH, PLACES, PLACES)
         scale = ((h + OFFSET) / PLACES, (w + OFFSET) / PLACES)
         resized = functional.interpolate(grid, scale_factor=scale, mode="bicubic")
         return torch.cat(
