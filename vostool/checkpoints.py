@@ -84,6 +84,15 @@ def fingerprint(file: Path) -> str:
     return together([_sha256(part) for part in (file, *parts)])
 
 
+def tensors_fingerprint(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of tensors as 32-bit floats with their names, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def together(parts: Sequence[str]) -> str:
     """The SHA-256 that stands for several; of one alone, that one."""
     return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()

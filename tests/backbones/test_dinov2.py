@@ -228,14 +228,20 @@ def test_its_weights_are_told_by_all_their_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOSTOOL_WEIGHTS", str(tmp_path))
+    network, tensors = find_network(NAME), official()
     file = tmp_path / f"{NAME}.pth"
-    file.write_bytes(b"official")
-    assert find_network(NAME).find_weights() == file, "the user's comes before the package's"
-    together = find_network(NAME).fingerprint()
+    torch.save(tensors, file)
+    assert network.find_weights() == file, "the user's comes before the package's"
+    together = network.fingerprint()
     assert together not in (fingerprint(file), find_network("efficientnet-lite0").fingerprint())
-    file.write_bytes(b"other")
-    assert find_network(NAME).fingerprint() != together
-    assert find_network(NAME).fingerprint("random") == "random"
+    write_onnx(tmp_path / "w.onnx", tensors)
+    save_file(as_transformers(tensors), tmp_path / "w.safetensors")
+    for other in ("w.onnx", "w.safetensors"):
+        assert network.fingerprint(str(tmp_path / other)) == together, "the same in another file"
+    tensors["norm.bias"][5] += 1
+    torch.save(tensors, file)
+    assert network.fingerprint() != together
+    assert network.fingerprint("random") == "random"
 
 
 def test_without_the_package_what_to_install_is_told(

@@ -79,6 +79,7 @@ BACKBONES = {
             packaged=dinov2_small_file,
             beside=_LITE,
             shipped=("dinov2-small-projection",),
+            by_content=True,
             context=False,
         ),
         Network(

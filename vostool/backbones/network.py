@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.checkpoints import SUFFIX, fingerprint, together
+from vostool.checkpoints import (
+    SUFFIX,
+    fingerprint,
+    read_tensors,
+    tensors_fingerprint,
+    together,
+)
 from vostool.errors import WeightsError
 from vostool.tf_checkpoint import TF_INDEX
 from vostool.weights import find_weights
@@ -42,6 +49,8 @@ class Network:
         sha256: of the published weights, where it is known.
         beside: the network whose levels come with its own, for what it does not see.
         shipped: the names of weights that ship with vostool and are a part of it.
+        by_content: the same weights are public in files laid out in several ways, so that they are
+            known by their tensors, and not by the file.
         context: whether the preset ``default`` reads context beside its features.
     """
 
@@ -55,6 +64,7 @@ class Network:
     sha256: str | None = None
     beside: Network | None = None
     shipped: tuple[str, ...] = ()
+    by_content: bool = False
     context: bool = True
 
     @property
@@ -105,20 +115,25 @@ class Network:
         )
 
     def fingerprint(self, weights: str | None = None) -> str:
-        """The SHA-256 of its weights, without loading it; :data:`RANDOM` for random ones.
+        """The SHA-256 of its weights; :data:`RANDOM` for random ones.
 
-        Of a network of several parts, that of theirs together.
+        Of a network of several parts, that of theirs together. Most are known by their file, and
+        no torch is imported.
 
         Args:
             weights: as of :meth:`find_weights`.
 
         Raises:
-            WeightsError: they are nowhere.
+            WeightsError: they are nowhere, or cannot be read.
         """
         file = self.find_weights(weights)
         if file is None:
             return RANDOM
-        parts = [fingerprint(file), *(fingerprint(find_weights(name)) for name in self.shipped)]
+        own = _of_tensors(self, file, file.stat().st_mtime_ns) if self.by_content else None
+        parts = [
+            own or fingerprint(file),
+            *(fingerprint(find_weights(name)) for name in self.shipped),
+        ]
         if self.beside is not None:
             parts.append(self.beside.fingerprint())
         return together(parts)
@@ -144,6 +159,17 @@ class Network:
                 "unless it was trained anew, fetch it again"
             )
         return lines
+
+
+@cache
+def _of_tensors(network: Network, file: Path, changed: int) -> str:
+    """The SHA-256 of a network's tensors in a file that was changed at a time."""
+    architecture = network.architecture
+    named = {
+        architecture.rename(name): tensor
+        for name, tensor in architecture.arrange(read_tensors(file)).items()
+    }
+    return tensors_fingerprint({name: tensor for name, tensor in named.items() if name is not None})
 
 
 def find_file(weights: str) -> Path:
