@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from vostool.weights import find_weights
 if TYPE_CHECKING:
     from torch import nn
 
-    from vostool.backbones.architecture import Architecture, Loadable
+    from vostool.backbones.architecture import Architecture, LevelShape, Loadable
 
 RANDOM = "random"
 """Stands for weights that nobody trained, for tests and benchmarks."""
@@ -80,13 +81,17 @@ class Network:
         return found
 
     @property
+    def shapes(self) -> list[LevelShape]:
+        """A backbone's levels, finest first, with those of the network beside; imports torch."""
+        parts = [self] if self.beside is None else [self.beside, self]
+        every = [shape for part in parts for shape in part.architecture.shapes]
+        return sorted(every, key=lambda shape: shape.stride)
+
+    @property
     def stride_channels(self) -> list[int]:
         """Features of a pixel at each stride, finest first; imports torch."""
-        parts = [self] if self.beside is None else [self.beside, self]
-        channels: dict[int, int] = {}
-        for shape in (shape for part in parts for shape in part.architecture.shapes):
-            channels[shape.stride] = channels.get(shape.stride, 0) + shape.channels
-        return [channels[stride] for stride in sorted(channels)]
+        strides = groupby(self.shapes, key=lambda shape: shape.stride)
+        return [sum(shape.channels for shape in same) for _, same in strides]
 
     def find_weights(self, weights: str | None = None) -> Path | None:
         """The file of its weights, or None for random ones.
