@@ -31,6 +31,8 @@ class Page {
   tool = "draw";
   width = 1;
   ready = false;
+  suggestions = { frames: [], version: -1 };
+  #asked = false;
   #timing = null;
   #progress = { what: "", done: 0, total: 0 };
   #trouble = "";
@@ -60,6 +62,7 @@ class Page {
       progress: () => (this.#progress = message),
       trouble: () => this.#show((this.#trouble = message.text)),
       refused: () => this.#refuse(message),
+      suggested: () => this.#takeSuggestions(message),
       saved: () => this.tell(message.text),
     }[message.type];
     hear?.();
@@ -118,6 +121,15 @@ class Page {
     this.objects.show(this.objectIds(), this.names, (object) => this.colour(object));
     this.#tellStatus();
     this.redraw(true);
+  }
+
+  #takeSuggestions({ frames, version }) {
+    this.suggestions = { frames, version };
+    if (!this.#asked) return;
+    this.#asked = false;
+    if (!frames.length) return this.tell("draw on something first");
+    this.player.stop();
+    this.seek(frames[0]);
   }
 
   #refuse({ id, text }) {
@@ -206,6 +218,15 @@ class Page {
     this.redraw();
   };
   help = () => $("keys").showModal();
+  // Go to the next frame that the server suggests; ask for it where it has not been asked.
+  suggest = () => {
+    const { frames, version } = this.suggestions;
+    if (version === this.version && frames.length) this.#jump([...frames], 1);
+    else {
+      this.#asked = true;
+      this.#do({ do: "suggest" });
+    }
+  };
   play = () => this.player?.toggle();
   step = (by) => {
     this.player?.stop();
@@ -374,6 +395,7 @@ class Page {
       tool: () => this.tool,
       canDraw: () => this.frames.has(this.frame),
       redraw: () => this.redraw(),
+      begin: () => this.connection.send({ do: "hold" }),
       finish: (points) => this.finishStroke(points),
       erase: (x, y, reach) => this.eraseAt(x, y, reach),
     };
@@ -388,6 +410,7 @@ class Page {
       get marked() { return page.marked(); },
       get masks() { return page.masks; },
       get version() { return page.version; },
+      get suggested() { return page.suggestions.version === page.version ? page.suggestions.frames : []; },
       get objects() { return page.objectIds(); },
       url: (frame) => page.frames.url(frame),
       colour: (object) => page.colour(object),
