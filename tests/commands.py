@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 LIBRARIES = (
-    "cv2", "h5py", "rich.progress", "rich.table", "safetensors.torch", "torch", "zarr",
+    "av", "cv2", "h5py", "rich.progress", "rich.table", "safetensors.torch", "torch", "zarr",
     "vostool.davis.evaluation", "vostool.davis.pictures", "vostool.davis.results",
     "vostool.mask_propagation.frame_propagator", "vostool.session",
     "vostool.training.recipes.context", "vostool.training.recipes.decoder", "vostool.training.run",

@@ -24,7 +24,8 @@ ROOMS = (
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
     {"store", "scribbles", "masks", "clips"},
-    {"checkpoints", "images", "presets"},
+    {"sequences", "video"},
+    {"checkpoints", "exr", "images", "presets"},
     {"files", "layers", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},
 )

@@ -141,22 +141,6 @@ def test_masks_of_the_clips_other_frames_follow_a_stroke(long_clip: OpenClip) ->
     assert (after[14] != before[14]).any() and (after[16] != before[16]).any()
 
 
-def test_an_early_mask_is_near_the_one_that_counts(clip: OpenClip) -> None:
-    """It takes what the last round carried; where that carried nothing, there is none."""
-    session = clip.session()
-    session.add_scribbles(STROKES)
-    assert session.early_mask(9) is None, "there was no round before"
-    session.mask(9)
-    session.add_scribbles(LATER)
-    early, mask = session.early_mask(9), session.mask(9)
-    assert early is not None and overlap(early[0], 9) > 0.8
-    assert (early[0] != mask).mean() < 0.02 and 0 < early[1] <= 1
-    assert session.early_mask(11) is None, "nothing was carried there"
-    session.undo()
-    session.add_scribbles({9: [*LATER[9], Stroke(2, np.array([[0.9, 0.9]]))]})
-    assert session.early_mask(9) is None, "the objects are others"
-
-
 def test_undo_takes_the_last_round_back_exactly(clip: OpenClip) -> None:
     session = clip.session()
     session.add_scribbles(STROKES)

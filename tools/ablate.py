@@ -136,7 +136,7 @@ def play(
     session = Session(
         [stored.features(Model().backbone, preset.features)],
         preset=preset,
-        find_predictor=partial(predictor, row, weights),
+        find_predictor=partial(find_predictor, row, weights),
     )
     truth, ids = sequence.truth(), list(range(1, sequence.objects + 1))
     masks: npt.NDArray[np.uint8] = np.zeros_like(truth)
@@ -181,26 +181,27 @@ def identity_switches(
     return switches
 
 
-def predictor(row: str, weights: Path | None, reader: Any, adapter: Any, device: str) -> Any:
+def find_predictor(row: str, weights: Path | None, reader: Any, preset: Any, device: str) -> Any:
     """What makes masks in a row of the table."""
     if row == "classifier":
-        from vostool.pipeline.predictors import find_predictor
+        from vostool.pipeline import predictors
 
-        return find_predictor(reader, adapter, device)
+        return predictors.find_predictor(reader, preset, device)
     import torch
 
     from vostool.checkpoints import load_weights
+    from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.training.recipes.decoder import new_decoder
 
     class Ablated(DecoderPredictor):
-        def _decode(self, frames: Any, features: Any, priors: Any) -> Any:
+        def _inputs(self, frames: Any, features: Any, priors: Any) -> Any:
             if row == "looks alone":
                 priors = [None for _ in priors]
             elif row != "all" and frames[0] in self._annotated:
                 priors = [None if frame in self._annotated else prior
                           for frame, prior in zip(frames, priors, strict=True)]  # fmt: skip
-            return super()._decode(frames, features, priors)
+            return super()._inputs(frames, features, priors)
 
         def _stroke_maps(self, frame: int) -> Any:
             maps = super()._stroke_maps(frame)
@@ -211,7 +212,7 @@ def predictor(row: str, weights: Path | None, reader: Any, adapter: Any, device:
         decoder = new_decoder()
         load_weights(decoder, weights)
         decoder.eval()
-    return Ablated(reader, adapter, torch.device("cpu"), decoder)
+    return partial(Ablated, DecoderClip(reader, torch.device("cpu"), decoder))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vostool.scribbles import Scribbles, Stroke
     from vostool.session import OpenClip, Session, open
     from vostool.store import FeatureStore
+    from vostool.video.writing import write_clip
 
 _LAZY = {
     "Adapter": "vostool.adapter",
@@ -39,6 +40,7 @@ _LAZY = {
     "Session": "vostool.session",
     "Stroke": "vostool.scribbles",
     "open": "vostool.session",
+    "write_clip": "vostool.video.writing",
 }
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "WeightsError",
     "__version__",
     "open",
+    "write_clip",
 ]
 
 

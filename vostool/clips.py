@@ -1,4 +1,4 @@
-"""Where frames come from: a folder of images, a video file, a sequence of a DAVIS root.
+"""Where frames come from: a video file, a sequence of images, a sequence of a DAVIS root.
 
 A clip is read as a stream, frame by frame, and is known by a fingerprint of its content.
 """
@@ -6,23 +6,22 @@ A clip is read as a stream, frame by frame, and is known by a fingerprint of its
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
+from typing import TYPE_CHECKING
 
 from vostool.errors import ClipError
 from vostool.images import Frame, is_image, read_image
+from vostool.sequences import Picture, is_pattern, list_pictures, missing, pattern_name
 
-FRAMES_A_HEADER_MAY_OVERSTATE = 0.01
-"""Containers without an index estimate their frame count; within this share (and two frames) a
-video that ends early is taken as whole."""
+if TYPE_CHECKING:
+    from vostool.video import VideoIndex
+
+SEQUENCE_FPS = 24.0
+"""Frames a second of images, as DAVIS shows its sequences."""
+IMAGES = "JPEG, PNG, TIFF, WebP or EXR images"
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Clip:
 
     Attributes:
         name: what the clip is called in the store.
-        path: the folder or the video file.
+        path: the video file; or the folder, the image or the pattern.
         start: the first source frame taken.
         stop: the source frame to stop before, or None for all of them.
     """
@@ -42,71 +41,98 @@ class Clip:
     stop: int | None = None
 
     @cached_property
-    def files(self) -> list[Path]:
-        """The image files taken, in natural order of their names; empty for a video.
-
-        Hidden files are none of them.
-        """
-        if not self.path.is_dir():
+    def pictures(self) -> list[Picture]:
+        """The images taken, in order; empty for a video."""
+        if self._is_video:
             return []
-        images = filter(is_image, self.path.iterdir())
-        return sorted(images, key=lambda file: (_natural_order(file), file.name))[
-            self.start : self.stop
-        ]
+        return list_pictures(self.path)[self.start : self.stop]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the images taken, in order; empty for a video."""
+        return [picture.file for picture in self.pictures]
+
+    @property
+    def _is_video(self) -> bool:
+        return not (self.path.is_dir() or is_pattern(self.path) or is_image(self.path))
+
+    @cached_property
+    def video(self) -> VideoIndex | None:
+        """The frames of a video file; None for images.
+
+        Raises:
+            ClipError: it is no video.
+        """
+        if not self._is_video:
+            return None
+        from vostool.video import index_video
+
+        return index_video(self.path)
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """(H, W) of the first frame, and so of all of them."""
+        if self.video:
+            return self.video.size
         height, width = next(self.frames()).shape[:2]
         return height, width
 
-    @cached_property
+    @property
     def expected_frames(self) -> int:
-        """How many frames there are, by the folder's listing or the video's header."""
-        if self.files:
-            return len(self.files)
-        capture = _open_video(self.path)
-        in_video = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        if in_video <= 0:  # a stream without a header: there is no way but to go through it
-            in_video = 0
-            while capture.grab():
-                in_video += 1
-        return max(0, (in_video if self.stop is None else min(self.stop, in_video)) - self.start)
+        """How many frames there are."""
+        return len(self.times)
 
     @cached_property
+    def times(self) -> list[float]:
+        """When each frame is shown, in seconds from the first."""
+        if self.video is None:
+            return [number / SEQUENCE_FPS for number in range(len(self.pictures))]
+        ticks = self.video.ticks[self.start : self.stop]
+        return [float((tick - ticks[0]) * self.video.time_base) for tick in ticks]
+
+    @property
     def fps(self) -> float:
-        """Frames a second: the video's own, or 24 for a folder, as DAVIS shows its sequences."""
-        return 24.0 if self.files else _open_video(self.path).get(cv2.CAP_PROP_FPS) or 24.0
+        """Frames a second, on average: the video's own, or 24 for images."""
+        return SEQUENCE_FPS if self.video is None else self.video.fps
+
+    @property
+    def incomplete(self) -> str | None:
+        """What is missing, in a line, of a file that is cut off or of numbered files; or None."""
+        if self.video is None:
+            numbers = missing(self.pictures)
+            return numbers and f"{self.path}: there is no image of the numbers {numbers}"
+        there = len(self.video.ticks)
+        if not self.video.cut_off or (self.stop is not None and self.stop <= there):
+            return None
+        return f"{self.path}: is cut off; its last whole frame is {there - 1}"
 
     @cached_property
     def fingerprint(self) -> str:
-        """BLAKE2 of the frames' bytes as they lie on disk, in order, and of the range taken.
+        """BLAKE2 of the frames as they are coded, in order, and of the range taken.
 
-        Renaming or moving a clip does not change it; editing one frame does.
+        Renaming or moving a clip does not change it, nor does putting a video into another
+        container; editing one frame does.
         """
         digest = hashlib.blake2b(digest_size=20)
-        for file in self.files or [self.path]:
+        if self.video is not None:
+            digest.update(f"{self.video.digest}:{self.start}:{self.stop}".encode())
+        if self.path.is_file() and self.pictures:
+            digest.update(f"{self.start}:{self.stop}".encode())
+        for file in dict.fromkeys(self.files):
             digest.update(file.stat().st_size.to_bytes(8, "big"))
             with file.open("rb") as stream:
                 while block := stream.read(1 << 20):
                     digest.update(block)
-        if not self.files:
-            digest.update(f"{self.start}:{self.stop}".encode())
         return digest.hexdigest()
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Decode the frames one after the other, from number ``start`` of this clip on.
 
-        A video that breaks off is told of. One whose bytes are damaged in the middle is not: FFmpeg
-        fills the picture up from its neighbours, and OpenCV passes on neither that it did, nor the
-        options that would make it stop (``err_detect``, ``xerror`` and ``ec`` of
-        ``OPENCV_FFMPEG_CAPTURE_OPTIONS`` do not reach the decoder).
-
         Raises:
             ImageError: a frame's file is not a whole image.
-            ClipError: a frame is of another size; a video breaks off.
+            ClipError: a frame is of another size, or is damaged.
         """
-        images = self._from_files(start) if self.files else self._from_video(start)
+        images = self._from_files(start) if self.video is None else self._from_video(start)
         first: tuple[int, ...] | None = (*self.size, 3) if start else None
         for number, (label, image) in enumerate(images, start):
             first = first or image.shape
@@ -118,75 +144,67 @@ class Clip:
             yield image
 
     def _from_files(self, start: int) -> Iterator[tuple[str, Frame]]:
-        for file in self.files[start:]:
-            yield str(file), read_image(file)
+        for picture in self.pictures[start:]:
+            yield str(picture.file), read_image(picture.file, picture.page)
 
     def _from_video(self, start: int) -> Iterator[tuple[str, Frame]]:
-        capture = _open_video(self.path)
-        # Seeking is inexact in many containers; grabbing is not, and costs little.
-        skipped = 0
-        while skipped < self.start + start and capture.grab():
-            skipped += 1
-        number = start
-        while self.stop is None or number < self.stop - self.start:
-            whole, image = capture.read()
-            if not whole:
-                break
-            yield (
-                f"{self.path}",
-                cv2.cvtColor(image, cv2.COLOR_BGR2RGB).astype(np.uint8, copy=False),
-            )
-            number += 1
-        missing = self.expected_frames - number
-        if missing > max(2, FRAMES_A_HEADER_MAY_OVERSTATE * self.expected_frames):
-            end = self.start + number
-            raise ClipError(
-                f"{self.path}: breaks off at frame {end} of {self.start + self.expected_frames}; "
-                f"repair the video, or take the whole part with --frames {self.start}:{end}"
-            )
+        from vostool.video import read_frames
+
+        assert self.video is not None
+        begin = self.start + start
+        for frame in read_frames(self.video, begin, self.start + self.expected_frames):
+            yield str(self.path), frame
 
 
 def open_clip(
-    source: str | Path, *, name: str | None = None, frames: tuple[int, int | None] = (0, None)
+    source: str | Path,
+    *,
+    name: str | None = None,
+    frames: tuple[int, int | None] = (0, None),
+    strict: bool = False,
 ) -> Clip:
-    """Open a folder of frames or a video file, and look at its first frame.
+    """Open a video file or images, and see that the first frame is one.
 
     Args:
-        source: the folder or file.
+        source: the video file; or a folder of images, one of many pages, or a pattern such as
+            ``shot_%04d.exr``.
         name: the clip's name; by default the folder's name or the file's without its suffix.
         frames: the range of source frames to take, as Python counts them, (start, stop).
+        strict: refuse a video that is cut off, or a pattern that leaves numbers out; else what is
+            there is taken.
 
     Raises:
-        ClipError: there is no such thing, it holds no frames, or the first does not decode.
+        ClipError: there is no such thing, or it holds no frames.
         ImageError: the first frame's file is not a whole image.
     """
     path = Path(source)
-    if not path.exists():
-        raise ClipError(
-            f"{path}: no such clip; give a folder of JPEG or PNG frames or a video file"
-        )
-    if not (path.is_dir() or path.is_file()):
+    if not (path.exists() or is_pattern(path)):
+        raise ClipError(f"{path}: no such clip; give a video file or a folder of {IMAGES}")
+    if path.exists() and not (path.is_dir() or path.is_file()):
         raise ClipError(f"{path}: a pipe or a device; give a video file or a folder of frames")
     if frames[0] < 0 or (frames[1] or 0) < 0:
         raise ClipError(f"{path}: frames {_range(frames)} counts from the end; count from 0")
     clip = Clip(name or default_name(path), path, *frames)
-    if path.is_dir() and not clip.files:
-        whole = replace(clip, start=0, stop=None).files
-        if whole:
-            raise ClipError(
-                f"{path}: frames {_range(frames)} is empty; the clip has {len(whole)} frames"
-            )
-        raise ClipError(f"{path}: no JPEG or PNG frames in this folder")
-    if not path.is_dir() and clip.expected_frames == 0:
-        raise ClipError(f"{path}: frames {_range(frames)} is empty; the video is shorter")
-    if next(clip.frames(), None) is None:
-        raise ClipError(f"{path}: not one frame can be decoded; is it a whole video?")
+    if clip.expected_frames == 0:
+        whole = replace(clip, start=0, stop=None).expected_frames
+        if whole == 0:
+            where = "match this pattern" if is_pattern(path) else "in this folder"
+            raise ClipError(f"{path}: no {IMAGES} {where}")
+        raise ClipError(f"{path}: frames {_range(frames)} is empty; the clip has {whole} frames")
+    if clip.video is None:
+        next(clip.frames())
+    if strict and clip.incomplete:
+        raise ClipError(
+            f"{clip.incomplete}; restore it, or leave out --strict to take what is there"
+        )
     return clip
 
 
 def default_name(source: str | Path) -> str:
     """What a clip is called unless told otherwise: its folder's name, or its file's less suffix."""
     path = Path(source)
+    if is_pattern(path):
+        return pattern_name(path)
     return path.resolve().name if path.is_dir() else path.stem
 
 
@@ -210,21 +228,6 @@ def open_davis_sequence(
         count = sum(entry.is_dir() for entry in images.iterdir())
         raise ClipError(f"{root}: no sequence {sequence!r} among its {count}; see {images}")
     return open_clip(folder, name=name or sequence, frames=frames)
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    # As bytes: a name that is no text in this locale would crash OpenCV, were it a str.
-    name: Any = os.fsencode(path)
-    capture = cv2.VideoCapture(name)
-    if not capture.isOpened():
-        raise ClipError(f"{path}: OpenCV cannot open this video; is it whole, and a video at all?")
-    return capture
-
-
-def _natural_order(file: Path) -> list[tuple[int, str]]:
-    """Sort key under which frame_2 comes before frame_10."""
-    parts = re.split(r"(\d+)", file.name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _pixels(shape: tuple[int, ...]) -> str:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 REFERENCE = Path(__file__).with_name("doctor.json")
 """What the networks answer: made by ``tools/doctor_reference.py``."""
 LIBRARIES = (
-    "click", "davisinteractive", "filelock", "h5py", "numpy", "opencv-python", "pillow", "rich",
-    "safetensors", "torch", "zarr",
+    "av", "click", "davisinteractive", "filelock", "h5py", "numpy", "opencv-python", "pillow",
+    "rich", "safetensors", "torch", "zarr",
 )  # fmt: skip
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 """Of processors, those that decide how quick vostool is."""
@@ -259,7 +259,7 @@ def _ask_decoder(features: Features, device: torch.device) -> dict[str, npt.NDAr
     from vostool.decoder import WEIGHTS
     from vostool.decoder.evidence import Evidence
     from vostool.decoder.network import Decoder
-    from vostool.label_propagation.network import Labelled
+    from vostool.label_propagation.network import Labelled, View
     from vostool.precision import fast_dtype
     from vostool.weights import find_weights
 
@@ -281,8 +281,8 @@ def _ask_decoder(features: Features, device: torch.device) -> dict[str, npt.NDAr
     strokes[0, 1, finest[0] // 2, : finest[1] // 2] = 1
     evidence = Evidence(scores, prior, strokes).to(dtype)
     logits = decoder([level.to(dtype) for level in levels], evidence)
-    (view,) = decoder.propagator.views(levels[2:], coarse_scores)
-    labels = decoder.propagator(view, [Labelled(view.descriptor, prior[0])])
+    (seen,) = decoder.propagator.seen(levels[2:])
+    labels = decoder.propagator(View(seen, coarse_scores[0]), [Labelled(seen, prior[0])])
     return {"decoder": logits.float().cpu().numpy(), "propagator": labels.cpu().numpy()}
 
 

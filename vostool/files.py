@@ -278,16 +278,16 @@ def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:
     return content
 
 
-def unwritable(place: Path, problem: OSError) -> OutputError:
+def unwritable(place: Path, problem: Exception) -> OutputError:
     """The one line for a disk that is full, read-only, or not ours."""
     return OutputError(
         f"{place}: cannot be written ({reason(problem)}); free room there, or name another"
     )
 
 
-def reason(problem: OSError) -> str:
+def reason(problem: Exception) -> str:
     """Why a file could not be used, in the system's words, without the name of a file aside."""
-    number = problem.errno
-    if number is None and (told := re.search(r"errno = (\d+)", str(problem))):
-        number = int(told[1])  # as HDF5 tells
-    return os.strerror(number) if number else str(problem).splitlines()[0]
+    if told := getattr(problem, "strerror", None):
+        return str(told)
+    number = re.search(r"errno = (\d+)", str(problem))  # as HDF5 tells
+    return os.strerror(int(number[1])) if number else str(problem).splitlines()[0]

@@ -1,6 +1,7 @@
 """Reading images: frames in colour, and label masks.
 
-Pillow reads them, for it refuses truncated files, where OpenCV fills them up with grey.
+Pillow reads them, for it refuses truncated files, where OpenCV fills them up with grey; and OpenEXR
+is read by :mod:`vostool.exr`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ Frame = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]
 """(H, W) uint8: the object id of each pixel, 0 = background."""
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+IMAGE_SUFFIXES = frozenset({".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+EXR = ".exr"
 LARGEST_LABEL = 255
 WHITE_OF_16_BITS = 65535
 
 _UNREADABLE = (
+    EOFError,
     UnidentifiedImageError,
     Image.DecompressionBombError,
     OSError,
@@ -40,14 +43,38 @@ def is_image(file: Path) -> bool:
     return file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")
 
 
-def read_image(file: Path) -> Frame:
+def page_count(file: Path) -> int:
+    """How many pages an image file has: a TIFF may have many.
+
+    Raises:
+        ImageError: the file is missing or is no image.
+    """
+    if file.suffix.lower() == EXR:
+        return 1
+    try:
+        with _opened(file) as image:
+            return int(getattr(image, "n_frames", 1))
+    except _UNREADABLE as problem:
+        raise _not_whole(file, problem) from problem
+
+
+def read_image(file: Path, page: int = 0) -> Frame:
     """Decode one image file, upright, as RGB; grey of 16 bits is scaled to 8.
+
+    Args:
+        file: the image.
+        page: which of its pages.
 
     Raises:
         ImageError: the file is not a whole image.
     """
     try:
+        if file.suffix.lower() == EXR:
+            from vostool.exr import read_exr
+
+            return read_exr(file)
         with _opened(file) as image:
+            image.seek(page)
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):  # convert() would clip at 255, not scale
                 upright = Image.fromarray(_scaled_to_8_bits(file, np.asarray(upright)))

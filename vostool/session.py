@@ -19,7 +19,7 @@ from vostool.backbones import DEFAULT
 from vostool.clips import Clip, default_name, open_clip
 from vostool.errors import AdapterError, ClipError, UsageError
 from vostool.mask_propagation import Refiner
-from vostool.masks import Mask, argmax_mask, confidence
+from vostool.masks import Mask
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -29,32 +29,36 @@ from vostool.outputs import (
 from vostool.pipeline.adaptation import fit_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.context import RNN
+from vostool.pipeline.export import MaskSequence, export
 from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.prediction import (
     Fitted,
     predict,
-    predict_early,
     predict_frame,
     predict_outwards,
-    predict_scores,
+    predict_sure,
     source_clip,
     source_frames,
 )
-from vostool.pipeline.predictors import CarryingPredictor, FindPredictor, find_predictor
+from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
 from vostool.pipeline.refinement import check_strokes, refine
 from vostool.pipeline.suggestion import suggest_frames
 from vostool.presets import Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
-from vostool.store import FeatureReader, FeatureStore, StoredClip
-from vostool.writers import Content, open_writer
+from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
+from vostool.writers import WRITERS, Content, open_writer
 
 if TYPE_CHECKING:
     from vostool.mask_propagation.cache import SpanCache
 
 STORE_VARIABLE = "VOSTOOL_STORE"
 DEFAULT_STORE = "vostool-store"
+MEMORY = 2**30
+"""Bytes of features that a session keeps between rounds: 150 frames at 480p."""
+ONE_PASS = 2**28
+"""And where a clip is gone through once."""
 ADAPTER = "adapter.h5"
 """The adapter's name, where it lies beside the masks."""
 REFINEMENT_CACHE = ".refined"
@@ -67,14 +71,18 @@ def open(
     store: str | Path | FeatureStore | None = None,
     name: str | None = None,
     frames: tuple[int, int | None] = (0, None),
+    strict: bool = False,
 ) -> OpenClip:
-    """Open a clip: a video file, a folder of frames, or a name in the store.
+    """Open a clip: a video file, images, or a name in the store.
 
     Args:
-        source: the file or folder; or the name of a clip whose features are stored.
+        source: the video file, the folder of images, the image of many pages or the pattern, such
+            as ``shot_%04d.exr``; or the name of a clip whose features are stored.
         store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
         name: what the clip is called in the store; by default the file's or the folder's name.
         frames: the range of source frames to take, (start, stop), as Python counts them.
+        strict: refuse a video that is cut off, or a sequence that leaves numbers out; else the
+            frames that are there are taken.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.
@@ -86,7 +94,7 @@ def open(
         store = FeatureStore(store)
     if not Path(source).exists() and str(source) in store.names():
         return OpenClip(store.clip(str(source)))
-    clip = open_clip(source, name=name, frames=frames)
+    clip = open_clip(source, name=name, frames=frames, strict=strict)
     return OpenClip(store.clip(clip.name), clip)
 
 
@@ -119,6 +127,7 @@ class OpenClip:
         seed: int | None = None,
         device: str = "auto",
         network_height: int = NETWORK_HEIGHT,
+        memory: int = MEMORY,
         bar: Bar = progress_bar,
         say: Say = say,
     ) -> Session:
@@ -137,6 +146,8 @@ class OpenClip:
             seed: of the random choice of background.
             device: where networks run: ``auto``, ``cpu``, ``cuda`` or ``mps``.
             network_height: frames are brought to this for the network, twice as large at most.
+            memory: bytes of features that are kept in memory, so that rounds need not read them
+                again.
             bar: shows how far a stage is; by default on standard error.
             say: told what a person should know; by default on standard error.
 
@@ -171,6 +182,7 @@ class OpenClip:
             seed=settings.seed,
             device=device,
             clip=self.stored,
+            memory=memory,
         )
 
 
@@ -235,6 +247,7 @@ class Session:
         seed: of the random choice of background, likewise.
         device: where networks run.
         clip: what the store holds of the clip; nothing is written over its store.
+        memory: bytes of features that are kept in memory, so that rounds need not read them again.
         find_predictor: finds what makes masks; training has its own.
 
     Raises:
@@ -250,14 +263,16 @@ class Session:
         seed: int = 0,
         device: str = "auto",
         clip: StoredClip | None = None,
+        memory: int = MEMORY,
         find_predictor: FindPredictor = find_predictor,
     ) -> None:
-        self._readers, self._preset, self._seed = tuple(readers), preset, seed
+        self._readers = tuple(KeptFeatures(reader, memory // len(readers)) for reader in readers)
+        self._preset, self._seed = preset, seed
         self._device, self._clip, self._find_predictor = device, clip, find_predictor
         self._adapters = tuple(adapters)
         self._undo: list[tuple[Adapter, ...]] = []
+        self._fit: tuple[Fit, ...] = ()
         self._fitted: tuple[Fitted, ...] = ()
-        self._earlier: tuple[Fitted, ...] = ()
         if adapters:
             for adapter, reader in zip(adapters, readers, strict=True):
                 check_belongs(adapter, reader)
@@ -270,6 +285,7 @@ class Session:
         *,
         clip: str | None = None,
         device: str = "auto",
+        memory: int = ONE_PASS,
     ) -> Session:
         """Go on from one adapter, or from several models' whose scores are averaged.
 
@@ -278,6 +294,7 @@ class Session:
             adapters: of the same objects.
             clip: the clip's name; by default the one that the first adapter was fitted on.
             device: where networks run.
+            memory: bytes of features that are kept in memory.
 
         Raises:
             MissingStageError: the features are not in the store.
@@ -298,6 +315,7 @@ class Session:
             seed=first.provenance.seed,
             device=device,
             clip=stored,
+            memory=memory,
         )
         check_go_together(list(zip(adapters, readers, strict=True)))
         return session
@@ -413,31 +431,7 @@ class Session:
             StoreError: the features are damaged.
         """
         self._check_frame(frame)
-        scores = predict_scores(self._models(), frame)
-        return argmax_mask(scores, self.object_ids), confidence(scores)
-
-    def early_mask(self, frame: int) -> tuple[Mask, float] | None:
-        """A first mask of a frame after a round, by the labels that the last one carried there.
-
-        Where a frame is far from the annotated ones this is many times as fast as :meth:`mask`,
-        whose mask is the one that counts.
-
-        Returns:
-            The mask and its confidence; None where nothing was carried, or of other objects.
-
-        Raises:
-            ClipError: the clip has no such frame.
-            UsageError: there has been no round yet.
-            StoreError: the features are damaged.
-        """
-        self._check_frame(frame)
-        models = self._models()
-        if len(models) > 1 or not self._earlier:
-            return None
-        scores = predict_early(models[0], self._earlier[0], frame)
-        return (
-            None if scores is None else (argmax_mask(scores, self.object_ids), confidence(scores))
-        )
+        return predict_sure(self._models(), frame)
 
     def suggest(self, count: int = 3, *, progress: Progress = quiet) -> list[Suggestion]:
         """The frames on which strokes are expected to teach most, the best first.
@@ -546,10 +540,12 @@ class Session:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
             masks, progress = self.refined_masks(refiner, cache, progress=progress), quiet
-        frames = iter(()) if overlay is None else source_frames(source_clip(reader), reader)
+        clip = None if overlay is None else source_clip(reader)
         content = Content(
-            reader.metadata.size, reader.metadata.fps, frames, keeps=(REFINEMENT_CACHE,)
-        )
+            reader.metadata.size, reader.metadata.fps,
+            iter(()) if clip is None else source_frames(clip, reader),
+            keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+        )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))
             writers = [pngs]
@@ -562,6 +558,36 @@ class Session:
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
+
+    def export(
+        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+    ) -> int:
+        """Write the mask of every frame in a format of another tool; it appears when it is whole.
+
+        Args:
+            form: the format, one of :data:`vostool.writers.WRITERS`.
+            out: the file or the folder.
+            force: replace what vostool did not make.
+            progress: told of frames done.
+
+        Returns:
+            How many frames were written.
+
+        Raises:
+            UsageError: there has been no round yet.
+            ClipError: the format shows the clip's frames, and they are gone, or are others.
+            OutputError: the output cannot be written, or is the user's, or is read.
+        """
+        reader = self._readers[0]
+        inputs = [Path(reader.metadata.source)]
+        if self._clip is not None:
+            inputs.append(self._clip.store.root)
+        masks = MaskSequence(
+            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            lambda: (mask for _, mask in self.masks()), tuple(inputs),
+        )  # fmt: skip
+        clip = source_clip(reader) if WRITERS[form].shows_frames else None
+        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
 
     def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
@@ -590,17 +616,19 @@ class Session:
         return self._adapters
 
     def _become(self, adapters: Sequence[Adapter]) -> None:
-        for model in self._fitted:
-            if isinstance(model.predictor, CarryingPredictor):
-                model.predictor.forget_views()
-        self._earlier = self._fitted or self._earlier
         self._adapters, self._fitted = tuple(adapters), ()
 
     def _models(self) -> tuple[Fitted, ...]:
         """The models with what makes their masks; torch is loaded here, if a decoder needs it."""
         if not self._fitted:
+            adapters = self._learnt()
+            if not self._fit:
+                self._fit = tuple(
+                    self._find_predictor(reader, adapter.preset, self._device)
+                    for adapter, reader in zip(adapters, self._readers, strict=True)
+                )
             self._fitted = tuple(
-                Fitted(adapter, reader, self._find_predictor(reader, adapter, self._device))
-                for adapter, reader in zip(self._learnt(), self._readers, strict=True)
+                Fitted(adapter, reader, fit(adapter))
+                for adapter, reader, fit in zip(adapters, self._readers, self._fit, strict=True)
             )
         return self._fitted

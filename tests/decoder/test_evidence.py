@@ -35,17 +35,16 @@ def evidence(sizes: list[tuple[int, int]], objects: int, frames: int = 2) -> Evi
 @given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 3))
 def test_every_object_has_all_of_it_at_every_stride(height: int, width: int, objects: int) -> None:
     sizes = sizes_of(height, width)
-    every = list(evidence(sizes, objects).of_each_object(sizes))
-    assert len(every) == objects
-    for of_one in every:
-        assert [tuple(level.shape) for level in of_one] == [(2, CHANNELS, *s) for s in sizes]
+    every = evidence(sizes, objects).of_objects(sizes)
+    assert [tuple(level.shape) for level in every] == [(2, objects, CHANNELS, *s) for s in sizes]
 
 
 def test_it_is_what_the_readable_words_say() -> None:
     sizes = sizes_of(64, 96)
     given_ = evidence(sizes, 3)
-    every = list(given_.of_each_object(sizes))
-    for k, (finest, _, coarse, coarsest) in enumerate(every):
+    every = given_.of_objects(sizes)
+    for k in range(3):
+        finest, _, coarse, coarsest = (level[:, k] for level in every)
         looks = margin(with_background(given_.scores))
         torch.testing.assert_close(finest[:, 0], looks[:, k])
         # Every vertex of the prior is one of the finest grid's.
@@ -66,8 +65,8 @@ def test_a_thin_stroke_keeps_its_height() -> None:
         torch.zeros(1, 1, *sizes[0]), torch.zeros(1, 2, *sizes[2]), torch.zeros(1, 2, *sizes[0])
     )
     one.strokes[0, 1, 7, 9], one.strokes[0, 0, 13, 20] = 1, 1
-    (levels,) = one.of_each_object(sizes)
-    for level in levels:
+    for level in one.of_objects(sizes):
+        level = level[:, 0]
         assert level[:, 4].max() == 1 and level[:, 5].max() == 1
         assert level[:, 4].sum() <= 4, "and no more of the place than it takes"
 
@@ -77,8 +76,8 @@ def test_no_prior_says_nothing() -> None:
     none = Evidence(
         torch.ones(1, 2, *sizes[0]), torch.zeros(1, 3, *sizes[2]), torch.zeros(1, 3, *sizes[0])
     )
-    for levels in none.of_each_object(sizes):
-        assert all(not level[:, [1, 2, 4, 5]].any() for level in levels)
+    for level in none.of_objects(sizes):
+        assert not level[:, :, [1, 2, 4, 5]].any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -97,11 +97,12 @@ def test_everything_that_it_reads_matters() -> None:
         assert (decoder(others, evidence) - answer).abs().max() > 1e-3, n
 
 
-def test_gradients_reach_every_weight_but_the_propagators() -> None:
-    """That one is reached through the prior."""
+def test_gradients_reach_every_weight_but_those_of_other_recipes() -> None:
+    """The propagator is reached through the prior; what tells of presence is learnt afterwards."""
     decoder = trained()
     decoder(*inputs(64, 96)).square().sum().backward()
-    theirs = {id(parameter) for parameter in decoder.propagator.parameters()}
+    others = [*decoder.propagator.parameters(), *decoder.presence.parameters()]
+    theirs = {id(parameter) for parameter in others}
     for name, parameter in decoder.named_parameters():
         reached = parameter.grad is not None and bool(parameter.grad.any())
         assert reached == (id(parameter) not in theirs), name

@@ -15,7 +15,7 @@ from tests.faults.zygote import Fault
 SAMPLE = 4
 """Kills a command in the short form."""
 LONG = ("refine",)
-"""Slow commands of which another in the short form does the same, and replaces something besides."""
+"""Slow commands that the short form leaves to another that does the same and more."""
 ALL = 63
 """The mask of every operation."""
 

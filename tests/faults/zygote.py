@@ -144,6 +144,7 @@ def child(request: Request) -> None:
 
 def main() -> None:
     """Fork a child a request: ("start", request) → its pid; ("wait", pid) → its status."""
+    import av
     import cv2
     import h5py
     import safetensors
@@ -154,7 +155,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    assert h5py and safetensors and zarr
+    assert av and h5py and safetensors and zarr
     answers = os.fdopen(os.dup(1), "wb")
     questions = os.fdopen(os.dup(0), "rb")
     while True:

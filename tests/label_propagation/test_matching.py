@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.label_propagation.matching import BEST, RADIUS, match_labels
+from vostool.label_propagation.matching import BEST, RADIUS, find_matches, match_labels
 
 TEMPERATURE = torch.tensor(0.07)
+
+
+def matched(
+    descriptor: Tensor, descriptors: Sequence[Tensor], labels: Sequence[Tensor], temperature: Tensor
+) -> tuple[Tensor, Tensor]:
+    """As it is done: matches with each frame, and labels by the best of all."""
+    matches = [find_matches(descriptor, other) for other in descriptors]
+    return match_labels(matches, labels, temperature)
 
 
 def literal(
@@ -58,7 +66,7 @@ def frames(seed: int, count: int, size: tuple[int, int], classes: int) -> list[l
 def test_it_is_the_literal_loop(seed: int, height: int, width: int, others: int) -> None:
     """For frames that are smaller than the window, too."""
     descriptors, labels = frames(seed, others + 1, (height, width), classes=3)
-    found = match_labels(descriptors[0], descriptors[1:], labels[1:], TEMPERATURE)
+    found = matched(descriptors[0], descriptors[1:], labels[1:], TEMPERATURE)
     expected = literal(descriptors[0], descriptors[1:], labels[1:], TEMPERATURE)
     torch.testing.assert_close(found[0], expected[0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found[1], expected[1], atol=1e-5, rtol=1e-5)
@@ -70,7 +78,7 @@ def test_labels_move_with_what_they_label(down: int, right: int) -> None:
     (descriptor, *_), (labels, *_) = frames(0, 1, (16, 20), classes=3)
     labels = functional.one_hot(labels.argmax(dim=0), 3).permute(2, 0, 1).float()
     moved = descriptor.roll((down, right), (1, 2))
-    found, cosine = match_labels(moved, [descriptor], [labels], torch.tensor(0.01))
+    found, cosine = matched(moved, [descriptor], [labels], torch.tensor(0.01))
     inner = (slice(None), slice(4, -4), slice(4, -4))
     torch.testing.assert_close(found[inner].round(), labels.roll((down, right), (1, 2))[inner])
     torch.testing.assert_close(cosine[inner[1:]], torch.ones(8, 12))
@@ -79,7 +87,7 @@ def test_labels_move_with_what_they_label(down: int, right: int) -> None:
 def test_what_has_gone_further_than_the_window_is_not_found() -> None:
     (descriptor, *_), (labels, *_) = frames(0, 1, (16, 20), classes=3)
     gone = descriptor.roll(RADIUS + 1, 2)
-    _, cosine = match_labels(gone, [descriptor], [labels], TEMPERATURE)
+    _, cosine = matched(gone, [descriptor], [labels], TEMPERATURE)
     assert cosine[:, RADIUS + 1 :].max() < 0.999
 
 
@@ -87,10 +95,10 @@ def test_a_training_may_follow_a_prediction() -> None:
     """What is kept for a size of frames is asked for again."""
     (descriptor, other), (labels, _) = frames(0, 2, (5, 7), classes=2)
     with torch.inference_mode():
-        match_labels(descriptor, [other], [labels], TEMPERATURE)
+        matched(descriptor, [other], [labels], TEMPERATURE)
     temperature = TEMPERATURE.clone().requires_grad_()
     leaf = descriptor.clone().requires_grad_()
-    found, _ = match_labels(leaf, [other], [labels], temperature)
+    found, _ = matched(leaf, [other], [labels], temperature)
     found[0].square().sum().backward()  # type: ignore[no-untyped-call]
     assert leaf.grad is not None and leaf.grad.any()
     assert temperature.grad is not None and temperature.grad.any()

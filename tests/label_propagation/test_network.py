@@ -21,7 +21,7 @@ CHANNELS = (7, 9)
 SIZE = (12, 15)
 
 
-def seen(
+def views_of(
     propagator: LabelPropagator, frames: int = 2, objects: int = 2, size: tuple[int, int] = SIZE
 ) -> list[View]:
     generator = torch.Generator().manual_seed(0)
@@ -31,7 +31,8 @@ def seen(
         for channels, grid in zip(CHANNELS, (size, coarse), strict=True)
     ]
     scores = torch.randn(frames, objects, *size, generator=generator) * 0.3
-    return propagator.views(features, scores)
+    both = zip(propagator.seen(features), scores, strict=True)
+    return [View(seen, its_scores) for seen, its_scores in both]
 
 
 def labels_of(objects: int = 2, size: tuple[int, int] = SIZE) -> Tensor:
@@ -57,12 +58,12 @@ def trained() -> LabelPropagator:
 def test_labels_are_shares_at_any_size(height: int, width: int, objects: int, known: int) -> None:
     torch.manual_seed(0)
     propagator = LabelPropagator(CHANNELS)
-    view, *others = seen(propagator, known + 1, objects, (height, width))
+    view, *others = views_of(propagator, known + 1, objects, (height, width))
     assert view.scores.shape == (objects, height, width)
-    norm = view.descriptor.norm(dim=0)
+    norm = view.seen.descriptor.norm(dim=0)
     torch.testing.assert_close(norm, torch.ones(height, width))
     labels = torch.rand(objects + 1, height, width).softmax(dim=0)
-    found = propagator(view, [Labelled(other.descriptor, labels) for other in others])
+    found = propagator(view, [Labelled(other.seen, labels) for other in others])
     assert found.shape == labels.shape
     torch.testing.assert_close(found.sum(dim=0), torch.ones(height, width))
 
@@ -71,9 +72,9 @@ def test_labels_are_shares_at_any_size(height: int, width: int, objects: int, kn
 def test_untrained_it_lets_labels_stay_on_the_same_frame() -> None:
     torch.manual_seed(0)
     propagator, labels = LabelPropagator(CHANNELS), labels_of()
-    view = seen(propagator)[0]
-    silent = View(view.descriptor, view.looks, torch.zeros_like(view.scores))
-    found = propagator(silent, [Labelled(view.descriptor, labels)])
+    view = views_of(propagator)[0]
+    silent = View(view.seen, torch.zeros_like(view.scores))
+    found = propagator(silent, [Labelled(view.seen, labels)])
     assert torch.equal(found.argmax(dim=0), labels.argmax(dim=0))
 
 
@@ -81,24 +82,22 @@ def test_untrained_it_lets_labels_stay_on_the_same_frame() -> None:
 def test_the_classifier_can_contradict_what_was_carried() -> None:
     torch.manual_seed(0)
     propagator, labels = LabelPropagator(CHANNELS), labels_of()
-    view = seen(propagator)[0]
+    view = views_of(propagator)[0]
     scores = torch.zeros_like(view.scores)
     scores[1, :3] = 20.0
-    found = propagator(
-        View(view.descriptor, view.looks, scores), [Labelled(view.descriptor, labels)]
-    )
+    found = propagator(View(view.seen, scores), [Labelled(view.seen, labels)])
     assert (found.argmax(dim=0)[:3] == 2).all() and labels.argmax(dim=0)[:3].max() == 0
 
 
 @torch.inference_mode()
 def test_objects_in_another_order_get_the_same_labels(trained: LabelPropagator) -> None:
-    view, other = seen(trained, objects=3)
+    view, other = views_of(trained, objects=3)
     labels, order = labels_of(3), [2, 0, 1]
-    found = trained(view, [Labelled(other.descriptor, labels)])
+    found = trained(view, [Labelled(other.seen, labels)])
     behind = [0, *(k + 1 for k in order)]
     turned = trained(
-        View(view.descriptor, view.looks, view.scores[order]),
-        [Labelled(other.descriptor, labels[behind])],
+        View(view.seen, view.scores[order]),
+        [Labelled(other.seen, labels[behind])],
     )
     torch.testing.assert_close(turned, found[behind])
 
@@ -110,17 +109,16 @@ def test_frames_that_are_seen_together_are_seen_as_alone(trained: LabelPropagato
         torch.randn(3, 7, 12, 15, generator=generator),
         torch.randn(3, 9, 6, 8, generator=generator),
     ]
-    scores = torch.randn(3, 2, 12, 15, generator=generator)
-    for t, view in enumerate(trained.views(features, scores)):
-        (alone,) = trained.views([level[t : t + 1] for level in features], scores[t : t + 1])
-        torch.testing.assert_close(alone.descriptor, view.descriptor, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(alone.looks, view.looks, atol=1e-4, rtol=1e-4)
+    for t, together in enumerate(trained.seen(features)):
+        (alone,) = trained.seen([level[t : t + 1] for level in features])
+        torch.testing.assert_close(alone.descriptor, together.descriptor, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(alone.looks, together.looks, atol=1e-4, rtol=1e-4)
 
 
 def test_gradients_reach_every_weight_over_two_steps(trained: LabelPropagator) -> None:
-    first, second, third = seen(trained, frames=3)
-    known = [Labelled(first.descriptor, labels_of())]
-    known.append(Labelled(second.descriptor, trained(second, known)))
+    first, second, third = views_of(trained, frames=3)
+    known = [Labelled(first.seen, labels_of())]
+    known.append(Labelled(second.seen, trained(second, known)))
     trained(third, known)[1].square().sum().backward()
     for name, parameter in trained.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
@@ -131,10 +129,10 @@ def test_looks_that_tell_no_object_from_another_leave_names_to_what_was_carried(
     """Alike objects score alike; the one that was here a frame ago is the one that is here."""
     torch.manual_seed(0)
     propagator, labels = LabelPropagator(CHANNELS), labels_of()
-    view = seen(propagator)[0]
+    view = views_of(propagator)[0]
     both = (labels[1:].sum(dim=0) > 0).float() * 2 - 1
-    alike = View(view.descriptor, view.looks, both.expand_as(view.scores))
-    found = propagator(alike, [Labelled(view.descriptor, labels)])
+    alike = View(view.seen, both.expand_as(view.scores))
+    found = propagator(alike, [Labelled(view.seen, labels)])
     assert torch.equal(found.argmax(dim=0), labels.argmax(dim=0))
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vostool.label_propagation.network import Labelled, LabelPropagator, View
+from vostool.label_propagation.network import Labelled, LabelPropagator, Seen, View
 from vostool.label_propagation.priors import RECENT, Priors, Track
 
 FRAMES = 12
@@ -30,15 +30,15 @@ class Toy(LabelPropagator):
 
     def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
         """The labels of the first of the known frames."""
-        asked = [int(frame.descriptor.flatten()[0]) for frame in known]
-        self.steps.append((int(view.descriptor.flatten()[0]), asked))
+        asked = [int(frame.seen.descriptor.flatten()[0]) for frame in known]
+        self.steps.append((int(view.seen.descriptor.flatten()[0]), asked))
         return known[0].labels
 
 
 def look(frame: int) -> View:
     assert 0 <= frame < FRAMES
     nothing = torch.zeros(1, 1, 1, 1)
-    return View(torch.full((1, 1, 1), float(frame)), nothing, nothing[0])
+    return View(Seen(torch.full((1, 1, 1), float(frame)), nothing), nothing[0])
 
 
 class User:

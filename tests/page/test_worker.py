@@ -33,7 +33,6 @@ class SlowSession:
 
     def __init__(self) -> None:
         self.learnt: list[tuple[int, list[int] | None]] = []
-        self.has_early = False
         self.added = 0
 
     @property
@@ -55,9 +54,6 @@ class SlowSession:
 
     def mask(self, frame: int) -> np.ndarray[Any, Any]:
         return np.full((2, 2), len(self.learnt), np.uint8)
-
-    def early_mask(self, frame: int) -> tuple[np.ndarray[Any, Any], float] | None:
-        return (self.mask(frame), 0.4) if self.has_early else None
 
     def suggest(self, count: int, *, progress: Progress) -> list[Suggestion]:
         for frame in range(FRAMES):
@@ -196,17 +192,6 @@ def test_only_what_changed_is_learnt_anew(
     worker.want(both[:1], ("r1",), 3)
     until(lambda: len(told.masks) == 3 * FRAMES)
     assert session.added == added + 1 and session.learnt == [(1, None)]
-
-
-def test_an_early_mask_comes_first_and_the_true_one_after_it(
-    worker: Worker, told: Listener, session: SlowSession
-) -> None:
-    session.has_early = True
-    worker.look(9)
-    worker.want(rounds(3, 9), ("r1", "r2"), 1)
-    worker.start()
-    until(lambda: len(told.masks) == FRAMES + 1)
-    assert told.masks[:2] == [(1, 9), (1, 9)]
 
 
 def test_a_round_that_cannot_be_learnt_is_told_of(worker: Worker, told: Listener) -> None:

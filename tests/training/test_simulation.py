@@ -10,6 +10,7 @@ import torch
 
 from tests.conftest import square_mask
 from vostool.backbones import load_backbone
+from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
 from vostool.strnn.context import load_rnn
@@ -69,7 +70,9 @@ def j_of(shot: Shot, read: Read, decoder: Decoder, rounds: int, seed: int = 3) -
     assert [level.shape[0] for level in reader.features] == [3] * 5, (
         "the backbone's four and the context"
     )
-    predictor = DecoderPredictor(reader, simulation.adapter, torch.device("cpu"), decoder)
+    predictor = DecoderPredictor(
+        DecoderClip(reader, torch.device("cpu"), decoder), simulation.adapter
+    )
     masks = predictor.masks(0, reader.features)
     both = ((masks == simulation.truth) & (simulation.truth > 0)).sum()
     return float(both / ((masks > 0) | (simulation.truth > 0)).sum())

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from vostool.clips import open_clip
 from vostool.errors import OutputError
 from vostool.images import Frame
 from vostool.masks import overlay
@@ -92,3 +93,20 @@ def test_overlay_video_is_refused_where_a_folder_lies(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"swan\.mp4"), overlay_video(file, 0) as video:
         video.write(0, NOTHING)
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_overlay_video_shows_each_frame_when_the_clip_does(tmp_path: Path) -> None:
+    times = [0.0, 0.04, 0.5, 0.52, 1.0]
+    file = tmp_path / "swan.mp4"
+    content = Content(SIZE, 24.0, greys(0, 50, 100, 150, 200), times=times)
+    with open_writer("overlay", file, content) as video:
+        for frame in range(5):
+            video.write(frame, NOTHING)
+    assert open_clip(file).times == pytest.approx(times, abs=1e-4)
+
+
+def test_overlay_video_may_be_of_odd_size(tmp_path: Path) -> None:
+    frames = iter([np.full((33, 47, 3), 90, np.uint8)])
+    with open_writer("overlay", tmp_path / "odd.mp4", Content((33, 47), 24.0, frames)) as video:
+        video.write(0, np.zeros((33, 47), np.uint8))
+    assert [frame.shape for frame in frames_of(tmp_path / "odd.mp4")] == [(33, 47, 3)]

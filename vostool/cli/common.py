@@ -170,6 +170,12 @@ frames_option = click.option(
 )
 
 
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Refuse a video that is cut off, or a sequence that leaves numbers out.  [default: take "
+    "the frames that are there, and say so]",
+)
 name_option = click.option(
     "--name", help="The clip's name in the store; by default the file's or folder's."
 )

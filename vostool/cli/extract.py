@@ -18,6 +18,7 @@ from vostool.cli.common import (
     random_weights_option,
     report,
     store_option,
+    strict_option,
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar, say
@@ -39,6 +40,7 @@ Examples:
 @random_weights_option
 @name_option
 @frames_option
+@strict_option
 @click.option(
     "--davis-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -54,6 +56,7 @@ def command(
     weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
+    strict: bool,
     davis_root: Path | None,
     network_height: int,
     device: str,
@@ -61,7 +64,8 @@ def command(
 ) -> None:
     """Run the backbone over clips and keep their features.
 
-    CLIP is a folder of JPEG or PNG frames, a video file, or - for one a line on standard input.
+    CLIP is a video file, a folder of images, a pattern such as shot_%04d.exr, a TIFF of many pages,
+    or - for one a line on standard input.
     Each finished clip's name goes to standard output. A clip whose features are stored already
     is done at once; an interrupted run is taken up where it stopped.
     """
@@ -76,7 +80,7 @@ def command(
     def opened(source: str) -> Clip:
         if davis_root is not None:
             return open_davis_sequence(davis_root, source, name=name, frames=frames)
-        return open_clip(source, name=name, frames=frames)
+        return open_clip(source, name=name, frames=frames, strict=strict)
 
     taken: dict[str, str] = {}
     for source in sources:

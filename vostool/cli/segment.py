@@ -27,6 +27,7 @@ from vostool.cli.common import (
     report,
     seed_option,
     store_option,
+    strict_option,
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar
@@ -55,6 +56,7 @@ Example:
 @refiner_weights_option
 @name_option
 @frames_option
+@strict_option
 @height_option
 @store_option
 @backbone_option
@@ -77,6 +79,7 @@ def command(
     refiner_weights: str | None,
     name: str | None,
     frames: tuple[int, int | None],
+    strict: bool,
     network_height: int,
     store_root: Path,
     backbone: str,
@@ -92,8 +95,8 @@ def command(
 ) -> None:
     """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
 
-    CLIP is a folder of frames or a video file. The adapter is kept beside the masks, as
-    DIR/adapter.h5, so that vostool adapt --from can go on from it.
+    CLIP is a video file or images, as vostool extract takes them. The adapter is kept beside the
+    masks, as DIR/adapter.h5, so that vostool adapt --from can go on from it.
     """
     chosen = chosen_refiner(refines, refiner_weights, device)
     from vostool.clips import open_clip
@@ -105,7 +108,7 @@ def command(
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, [Path(clip), *files])
     rounds = [read_scribbles(file) for file in files]
-    source = open_clip(clip, name=name, frames=frames)
+    source = open_clip(clip, name=name, frames=frames, strict=strict)
     for scribbles in rounds:
         scribbles.check_against(source.expected_frames, source.size)
     session = OpenClip(FeatureStore(store_root).clip(source.name), source).session(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,29 +36,29 @@ class Evidence:
         """In another arithmetic."""
         return Evidence(self.scores.to(dtype), self.prior.to(dtype), self.strokes.to(dtype))
 
-    def of_each_object(self, sizes: Sequence[Sequence[int]]) -> Iterator[list[Tensor]]:
-        """Of each object in turn: (T, CHANNELS, h, w) a stride, finest first.
+    def of_objects(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
+        """Of each object, (T, K, CHANNELS, h, w) a stride, finest first.
 
         Args:
             sizes: (h, w) of each stride's grid.
         """
-        margins, shares = margin(self.prior), self.prior[:, 1:]
-        looks, best = margin(with_background(self.scores)), self.scores.amax(dim=1)
-        any_stroke = self.strokes.sum(dim=1)
-        for k in range(self.scores.shape[1]):
-            prior = torch.stack([margins[:, k], shares[:, k]], 1)
-            for size in reversed(sizes[: _levels_below(sizes, prior)]):
-                prior = doubled(prior, size)
-            own = self.strokes[:, k + 1]
-            soft = torch.cat([looks[:, k : k + 1], prior, best[:, None]], 1)
-            # Strokes are thin: averaged, they would fade.
-            strokes = torch.stack([own, any_stroke - own], 1)
-            at_stride = [torch.cat([soft, strokes], 1)]
-            for _ in sizes[1:]:
-                soft = halved(soft)
-                strokes = functional.max_pool2d(strokes, 3, 2, 1)
-                at_stride.append(torch.cat([soft, strokes], 1))
-            yield at_stride
+        frames, objects = self.scores.shape[:2]
+        prior = torch.cat([margin(self.prior), self.prior[:, 1:]], 1)
+        for size in reversed(sizes[: _levels_below(sizes, prior)]):
+            prior = doubled(prior, size)
+        margins, shares = torch.split(prior, objects, dim=1)
+        looks = margin(with_background(self.scores))
+        best = self.scores.amax(dim=1, keepdim=True).expand_as(looks)
+        own = self.strokes[:, 1:]
+        others = self.strokes.sum(dim=1, keepdim=True) - own
+        soft = torch.stack([looks, margins, shares, best], 2).flatten(0, 1)
+        # Strokes are thin: averaged, they would fade.
+        strokes = torch.stack([own, others], 2).flatten(0, 1)
+        at_stride = [torch.cat([soft, strokes], 1)]
+        for _ in sizes[1:]:
+            soft, strokes = halved(soft), functional.max_pool2d(strokes, 3, 2, 1)
+            at_stride.append(torch.cat([soft, strokes], 1))
+        return [level.view(frames, objects, *level.shape[1:]) for level in at_stride]
 
 
 def _levels_below(sizes: Sequence[Sequence[int]], prior: Tensor) -> int:

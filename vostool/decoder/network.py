@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vostool.decoder.evidence import CHANNELS, Evidence
+from vostool.decoder.windows import Window, cut_out, find_windows
 from vostool.label_propagation.network import LabelPropagator
 from vostool.layers import Residual, conv3, doubled
 
@@ -17,6 +18,18 @@ WIDTHS = (24, 40, 64, 96)
 """Channels at each stride, finest first."""
 BLOCKS = (1, 1, 1, 2)
 """Residual blocks at each stride."""
+FINE = 2
+"""Strides, of the finest, at which an object is decoded only where it may be."""
+REACH = tuple(2 + 2 * blocks + (n == 0) for n, blocks in enumerate(BLOCKS[:FINE]))
+"""How far convolutions read at these, in vertices: evidence, mixing, two a block, the output."""
+PRESENCE_WIDTH = 16
+"""Channels of what finds where that is."""
+UNTRAINED = 4.0
+"""The logit of presence everywhere, before that is trained."""
+PRESENT = 0.0
+"""The logit of an object's presence above which it is decoded."""
+ABSENT = -16.0
+"""The logit of its mask where it is not."""
 FEATURE_GAIN = 4.0
 """Features are of unit length per stage, so each is small; this brings them to about one."""
 SCORE_GAIN = 4.0
@@ -36,6 +49,7 @@ class Decoder(nn.Module):
 
     Attributes:
         propagator: makes the prior, which is part of the evidence; trained together.
+        presence: tells, at stride 16, where an object may be; trained afterwards.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -56,32 +70,115 @@ class Decoder(nn.Module):
         self.gain = nn.Parameter(torch.tensor(SCORE_GAIN))
         self.prior_gain = nn.Parameter(torch.tensor(PRIOR_GAIN))
         self.propagator = LabelPropagator(channels[2:])
+        somewhere = conv3(PRESENCE_WIDTH, 1, begins_at_zero=True)
+        nn.init.constant_(somewhere.bias, UNTRAINED)  # type: ignore[arg-type]
+        self.presence = nn.Sequential(
+            nn.Conv2d(WIDTHS[FINE] + CHANNELS, PRESENCE_WIDTH, 1), nn.ReLU(), somewhere
+        )
 
-    def forward(self, features: Sequence[Tensor], evidence: Evidence) -> Tensor:
+    def forward(
+        self, features: Sequence[Tensor], evidence: Evidence, *, everywhere: bool = True
+    ) -> Tensor:
         """Logits of the masks of some frames' objects, each against background's, which is 0.
 
         Args:
             features: (T, C, h, w) a stride, finest first.
             evidence: of the same frames.
+            everywhere: or only where an object may be, and :data:`ABSENT` elsewhere.
 
         Returns:
             (T, K, h, w) at the finest stride.
         """
-        read = [
+        read = self.read(features)
+        every = evidence.of_objects([level.shape[-2:] for level in read])
+        coarse = self.coarse(read, every)
+        parts = self._everywhere if everywhere else self._where_objects_may_be
+        return torch.stack(
+            [
+                parts(coarse[:, k], read, [level[:, k] for level in every])
+                for k in range(coarse.shape[1])
+            ],
+            1,
+        )
+
+    def read(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """The features as every object's decoding reads them, (T, WIDTHS, h, w) a stride."""
+        return [
             reading(level * FEATURE_GAIN)
             for reading, level in zip(self.read_features, features, strict=True)
         ]
-        sizes = [level.shape[-2:] for level in features]
-        return torch.cat([self._one(read, one) for one in evidence.of_each_object(sizes)], 1)
 
-    def _one(self, read: list[Tensor], evidence: list[Tensor]) -> Tensor:
-        """Of one object: the features as they were read, and its evidence a stride."""
-        x = read[-1] + self.read_evidence[-1](evidence[-1])
-        for n in reversed(range(len(read))):
-            if n < len(read) - 1:
-                below = doubled(self.bring_up[n](x), read[n].shape[-2:])
-                x = read[n] + self.read_evidence[n](evidence[n]) + below
-            x = self.refine[n](self.mix[n](functional.relu(x)))
-        looks, prior = evidence[0][:, :1], evidence[0][:, 1:2]
-        logits: Tensor = self.out(functional.relu(x)) + self.gain * looks + self.prior_gain * prior
+    def coarse(self, read: Sequence[Tensor], evidence: Sequence[Tensor]) -> Tensor:
+        """What is known of each object at stride 16, (T, K, C, h, w).
+
+        Args:
+            read: the features as they were read.
+            evidence: (T, K, CHANNELS, h, w) a stride.
+        """
+        frames, objects = evidence[0].shape[:2]
+        of_each = [level.repeat_interleave(objects, 0) for level in read[FINE:]]
+        given = [level.flatten(0, 1) for level in evidence[FINE:]]
+        x = self._refined(of_each[-1] + self.read_evidence[-1](given[-1]), -1)
+        for n in reversed(range(len(given) - 1)):
+            x = self._finer(x, of_each[n], given[n], FINE + n)
+        return x.view(frames, objects, *x.shape[1:])
+
+    def where(self, coarse: Tensor, evidence: Tensor) -> Tensor:
+        """Logits (T, h, w), at stride 16, that some pixel round a vertex is an object's.
+
+        Args:
+            coarse: (T, C, h, w) what :meth:`coarse` made of the object.
+            evidence: (T, CHANNELS, h, w) of the object at that stride.
+        """
+        logits: Tensor = self.presence(torch.cat([functional.relu(coarse), evidence], 1))
+        return logits[:, 0]
+
+    def _everywhere(
+        self, coarse: Tensor, read: Sequence[Tensor], evidence: Sequence[Tensor]
+    ) -> Tensor:
+        """Logits (T, h, w) of an object, by its evidence (T, CHANNELS, h, w) a stride."""
+        whole = slice(0, coarse.shape[-2]), slice(0, coarse.shape[-1])
+        return self._fine(coarse, read, evidence, whole)[0]
+
+    def _where_objects_may_be(
+        self, coarse: Tensor, read: Sequence[Tensor], evidence: Sequence[Tensor]
+    ) -> Tensor:
+        """The same where the object may be, and :data:`ABSENT` elsewhere."""
+        logits = torch.full_like(evidence[0][:, 0], ABSENT)
+        for t, where in enumerate(self.where(coarse, evidence[FINE])):
+            frame = slice(t, t + 1)
+            for window in find_windows((where > PRESENT).cpu().numpy()):
+                found, (rows, columns) = self._fine(
+                    coarse[frame],
+                    [level[frame] for level in read[:FINE]],
+                    [level[frame] for level in evidence[:FINE]],
+                    window,
+                )
+                logits[frame, rows, columns] = found
         return logits
+
+    def _fine(
+        self, x: Tensor, read: Sequence[Tensor], evidence: Sequence[Tensor], window: Window
+    ) -> tuple[Tensor, Window]:
+        """Logits (T, h, w) in a window of stride 16, and where at the finest stride they lie."""
+        sizes = [*(level.shape[-2:] for level in read[:FINE]), x.shape[-2:]]
+        *cuts, coarsest = cut_out(window, sizes, REACH)
+        x = x[:, :, *coarsest.kept]
+        for n in reversed(range(FINE)):
+            here = cuts[n].computed
+            x = self._finer(x, read[n][:, :, *here], evidence[n][:, :, *here], n)
+            if n > 0:
+                x = x[:, :, *cuts[n].within]
+        seen = evidence[0][:, :, *cuts[0].computed]
+        looks, prior = seen[:, :1], seen[:, 1:2]
+        logits: Tensor = self.out(functional.relu(x)) + self.gain * looks + self.prior_gain * prior
+        return logits[:, 0, *cuts[0].within], cuts[0].kept
+
+    def _finer(self, x: Tensor, read: Tensor, evidence: Tensor, n: int) -> Tensor:
+        """From what is known at one stride to half of it, of number ``n``."""
+        below = doubled(self.bring_up[n](x), read.shape[-2:])
+        return self._refined(read + self.read_evidence[n](evidence) + below, n)
+
+    def _refined(self, x: Tensor, n: int) -> Tensor:
+        refined: Tensor = self.refine[n](self.mix[n](functional.relu(x)))
+        return refined

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,63 +12,46 @@ import torch
 from torch import Tensor
 
 from vostool.adapter import Adapter
-from vostool.checkpoints import load_weights
-from vostool.decoder import WEIGHTS
+from vostool.decoder.clip import DecoderClip, channels_first
 from vostool.decoder.evidence import Evidence
-from vostool.decoder.network import Decoder
+from vostool.decoder.pixels import Pixels
 from vostool.decoder.scores import Scoring
 from vostool.label_propagation.network import View, with_background
 from vostool.label_propagation.priors import Priors
-from vostool.precision import fast_dtype, mixed_precision
+from vostool.masks import Mask, confidence
+from vostool.precision import mixed_precision
 from vostool.scribbles import UNMARKED
-from vostool.store import FeatureReader, Features
-from vostool.store.layout import CHUNK_FRAMES
-from vostool.weights import find_weights
+from vostool.store import Features
 
 FRAMES_AT_ONCE = 2
 """What the decoder works on together: with more, a CPU's caches overflow."""
-PRIOR_STRIDE = 16
-"""The stride at which labels are carried."""
-VIEWS_KEPT = 512
-"""Frames of which a predictor remembers what it saw, at 0.5 MB each at 480p."""
+SCORES_KEPT = 4096
+"""Frames of which scores are remembered, at 25 kB an object each at 480p."""
 
 
 class DecoderPredictor:
     """A :class:`vostool.pipeline.predictors.MaskPredictor`.
 
     Args:
-        reader: the clip's features.
+        clip: what is decoded.
         adapter: the classifier, with the strokes that it was fitted to.
-        device: where to run.
-        decoder: the network in float32, while it is trained; by default the shipped one, in the
-            device's quickest arithmetic.
     """
 
-    def __init__(
-        self,
-        reader: FeatureReader,
-        adapter: Adapter,
-        device: torch.device,
-        decoder: Decoder | None = None,
-    ) -> None:
-        pyramid = reader.pyramid
-        backbone = pyramid.backbone.levels  # the context is in the scores alone
-        self._reader, self._pyramid, self._device = reader, pyramid, device
-        self._scoring = Scoring(pyramid, adapter.W, device)
-        self._decoder = decoder or _decoder(tuple(level.shape[2] for level in backbone), device)
-        self._dtype = self._decoder.gain.dtype
-        self._mixed = decoder is not None
+    def __init__(self, clip: DecoderClip, adapter: Adapter) -> None:
+        self._clip, self._pyramid, self._device = clip, clip.pyramid, clip.device
+        self._decoder = clip.decoder
+        self._scoring = Scoring(self._pyramid, adapter.W, self._device)
         self._object_ids = adapter.object_ids
         self._strokes = adapter.strokes
-        self._coarse = next(n for n, lv in enumerate(backbone) if lv.stride == PRIOR_STRIDE)
-        level = backbone[self._coarse]
-        self._coarse_shape = (len(adapter.object_ids), *level.shape[:2])
-        self._to_coarse = self._on_device(pyramid.onto(level)[0])
-        self._to_pixels = self._on_device(pyramid.finest_to_pixels)
-        self._ids = torch.tensor(adapter.object_ids[1:], dtype=torch.uint8, device=device)
-        self._views: OrderedDict[int, View] = OrderedDict()
+        self._level = self._pyramid.levels[clip.coarse]
+        self._to_coarse = tuple(
+            torch.from_numpy(matrix).to(self._device)
+            for matrix in self._pyramid.onto(self._level)[0]
+        )
+        self._pixels = Pixels(self._pyramid, self._device)
+        self._scores: OrderedDict[int, Tensor] = OrderedDict()
         annotated = []
-        if adapter.provenance.clip == reader.clip_name:  # what was drawn on another clip is no help
+        if adapter.provenance.clip == clip.reader.clip_name:  # strokes on another clip are no help
             order = np.lexsort((self._strokes.frame, self._strokes.round))
             annotated = list(dict.fromkeys(self._strokes.frame[order].tolist()))
         self._annotated = frozenset(annotated)
@@ -83,40 +65,8 @@ class DecoderPredictor:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        return np.concatenate(
-            [np.stack([m.cpu().numpy() for m in one], 1) for one in self._maps(start, features)]
-        )
-
-    @torch.inference_mode()
-    def early_scores(
-        self, frame: int, features: Features, earlier: object
-    ) -> npt.NDArray[np.float32] | None:
-        """Logits (K, H, W) of a frame with the labels that an earlier predictor carried there.
-
-        To carry labels anew to a frame that is far from the annotated ones takes long.
-
-        Args:
-            frame: its number.
-            features: (1, h, w, C) a level.
-            earlier: the predictor of an earlier round.
-
-        Returns:
-            None where it carried none there, or those of other objects.
-        """
-        if not isinstance(earlier, DecoderPredictor) or earlier._object_ids != self._object_ids:
-            return None
-        prior = earlier.priors.known(frame)
-        if prior is None:
-            return None
-        tensors = [torch.from_numpy(level).to(self._device) for level in features]
-        logits = self._decode(range(frame, frame + 1), tensors, [prior])
-        rows, columns = self._to_pixels
-        scores: npt.NDArray[np.float32] = (rows @ (logits[0] @ columns)).cpu().numpy()
-        return scores
-
-    def forget_views(self) -> None:
-        """Keep what was carried, and not what was seen: it is an earlier round's now."""
-        self._views.clear()
+        every = self.logits(start, features)
+        return np.concatenate([self._pixels.logits(logits).cpu().numpy() for logits in every])
 
     @torch.inference_mode()
     def masks(self, start: int, features: Features) -> npt.NDArray[np.uint8]:
@@ -126,80 +76,94 @@ class DecoderPredictor:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        return np.concatenate([self._best_of(maps) for maps in self._maps(start, features)])
+        every = self.logits(start, features, everywhere=False)
+        return np.stack(
+            [self._pixels.mask(frame, self._object_ids[1:]) for logits in every for frame in logits]
+        )
 
-    def logits(self, start: int, features: Features) -> Iterator[Tensor]:
+    @torch.inference_mode()
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask (H, W) of one frame, and its confidence, taken at the finest stride.
+
+        Args:
+            frame: its number.
+            features: (1, h, w, C) a level.
+        """
+        (logits,) = next(self.logits(frame, features, everywhere=False))
+        mask = self._pixels.mask(logits, self._object_ids[1:])
+        return mask, confidence(logits.cpu().numpy())
+
+    def logits(
+        self, start: int, features: Features, *, everywhere: bool = True
+    ) -> Iterator[Tensor]:
         """Logits (T, K, h, w) of the frames from one on, at the finest stride, a few at a time.
 
         Args:
             start: the first frame.
             features: (T, h, w, C) a level.
+            everywhere: or only where an object may be.
         """
-        tensors = [torch.from_numpy(level).to(self._device) for level in features]
-        for part in zip(*(torch.split(level, FRAMES_AT_ONCE) for level in tensors), strict=True):
-            frames = range(start, start + len(part[0]))
-            yield self._decode(frames, part, [self.priors.of(frame) for frame in frames])
-            start = frames.stop
+        for levels, evidence in self.inputs(start, features):
+            yield self._decode(levels, evidence, everywhere=everywhere)
 
-    def _decode(
+    def inputs(self, start: int, features: Features) -> Iterator[tuple[list[Tensor], Evidence]]:
+        """What the decoder reads of the frames from one on, a few at a time.
+
+        Args:
+            start: the first frame.
+            features: (T, h, w, C) a level.
+        """
+        for first in range(0, len(features[0]), FRAMES_AT_ONCE):
+            part = [self._clip.tensor(level[first : first + FRAMES_AT_ONCE]) for level in features]
+            frames = range(start + first, start + first + len(part[0]))
+            yield self._inputs(frames, part, [self.priors.of(frame) for frame in frames])
+
+    def _inputs(
         self, frames: range, features: Sequence[Tensor], priors: Sequence[Tensor | None]
-    ) -> Tensor:
-        """Logits (T, K, h, w) at the finest stride, of some frames with what arrived there."""
-        levels = [level.float() for level in features]
-        none = torch.zeros(self._coarse_shape, device=self._device)
+    ) -> tuple[list[Tensor], Evidence]:
+        """The backbone's levels (T, C, h, w) of some frames, and the evidence, given priors."""
+        on_grid = torch.cat(
+            [
+                self._on_grid(frame, [level[t : t + 1] for level in features])
+                for t, frame in enumerate(frames)
+            ]
+        )
+        none = on_grid.new_zeros(len(self._object_ids), *self._level.shape[:2])
         evidence = Evidence(
-            self._scoring.at(self._pyramid.levels[0], self._scoring.on_grid(levels)),
+            self._scoring.at(self._pyramid.levels[0], on_grid),
             torch.stack([none if prior is None else prior for prior in priors]),
             torch.stack([self._stroke_maps(frame) for frame in frames]),
         )
-        read = [
-            level.to(self._dtype).permute(0, 3, 1, 2) for level in self._pyramid.of_backbone(levels)
-        ]
-        with mixed_precision(self._device) if self._mixed else nullcontext():
-            logits: Tensor = self._decoder(read, evidence.to(self._dtype))
+        dtype = self._decoder.gain.dtype
+        levels = [level.to(dtype) for level in self._pyramid.of_backbone(features)]
+        return channels_first(levels), evidence.to(dtype)
+
+    def _decode(
+        self, levels: Sequence[Tensor], evidence: Evidence, *, everywhere: bool = True
+    ) -> Tensor:
+        """Logits (T, K, h, w) at the finest stride."""
+        with mixed_precision(self._device) if self._clip.mixed else nullcontext():
+            logits: Tensor = self._decoder(levels, evidence, everywhere=everywhere)
         return logits.float()
 
-    def _maps(self, start: int, features: Features) -> Iterator[list[Tensor]]:
-        """Some frames' logits (T, H, W) of each object, at the clip's resolution."""
-        rows, columns = self._to_pixels
-        for logits in self.logits(start, features):
-            yield [rows @ (one @ columns) for one in logits.unbind(dim=1)]
-
-    def _best_of(self, logits: list[Tensor]) -> npt.NDArray[np.uint8]:
-        masks = torch.zeros(1, dtype=torch.uint8, device=self._device)
-        best = torch.zeros(1, device=self._device)  # background's logit
-        for object_id, logit in zip(self._ids, logits, strict=True):
-            masks = torch.where(logit > best, object_id, masks)
-            best = torch.maximum(best, logit)
-        labels: npt.NDArray[np.uint8] = masks.cpu().numpy()
-        return labels
-
     def _look(self, frame: int) -> View:
-        """What the propagator sees of a frame. A whole chunk is read: one frame costs as much."""
-        if frame not in self._views:
-            start = frame - frame % CHUNK_FRAMES
-            stop = min(start + CHUNK_FRAMES, self._reader.frames)
-            levels = [
-                torch.from_numpy(level).to(self._device).float()
-                for level in self._reader.read(start, stop)
-            ]
-            level = self._pyramid.levels[self._coarse]
-            scores = self._scoring.at(level, self._scoring.on_grid(levels))
-            read = [level.permute(0, 3, 1, 2) for level in self._pyramid.of_backbone(levels)]
-            views = self._decoder.propagator.views(read[self._coarse :], scores)
-            self._views.update(zip(range(start, stop), views, strict=True))
-            while len(self._views) > VIEWS_KEPT:
-                self._views.popitem(last=False)
-        return self._views[frame]
+        """What the propagator knows of a frame."""
+        on_grid = self._on_grid(frame)
+        return View(self._clip.seen(frame), self._scoring.at(self._level, on_grid)[0])
+
+    def _on_grid(self, frame: int, features: Sequence[Tensor] | None = None) -> Tensor:
+        """The scores (1, K, h, w) of a frame on the pyramid's grid, of its features if at hand."""
+        if frame not in self._scores:
+            self._scores[frame] = self._scoring.on_grid(features or self._clip.read_frame(frame))
+            while len(self._scores) > SCORES_KEPT:
+                self._scores.popitem(last=False)
+        return self._scores[frame]
 
     @torch.no_grad()
     def _settle(self, frame: int, prior: Tensor | None) -> Tensor:
         """The labels (K + 1, h, w) of an annotated frame, at stride 16."""
-        features = [
-            torch.from_numpy(level[None]).to(self._device)
-            for level in self._reader.read_frame(frame)
-        ]
-        logits = self._decode(range(frame, frame + 1), features, [prior])
+        features = self._clip.read_frame(frame)
+        logits = self._decode(*self._inputs(range(frame, frame + 1), features, [prior]))
         rows, columns = self._to_coarse
         return rows @ with_background(logits).softmax(dim=1)[0] @ columns
 
@@ -213,18 +177,3 @@ class DecoderPredictor:
             row, column = self._pyramid.nearest(finest, np.stack([x, y], axis=1))
             maps[np.searchsorted(self._object_ids, marks[y, x]), row, column] = 1
         return torch.from_numpy(maps).to(self._device)
-
-    def _on_device(self, matrices: tuple[npt.NDArray[np.float32], ...]) -> tuple[Tensor, ...]:
-        return tuple(torch.from_numpy(matrix).to(self._device) for matrix in matrices)
-
-
-@cache
-def _decoder(channels: tuple[int, ...], device: torch.device) -> Decoder:
-    """The shipped decoder, read once a process."""
-    decoder = Decoder(channels)
-    load_weights(decoder, find_weights(WEIGHTS))
-    decoder = decoder.eval().to(  # type: ignore[call-overload]
-        device, fast_dtype(device), memory_format=torch.channels_last
-    )
-    decoder.propagator.float()  # small, and errors of rounding would be carried along
-    return decoder  # type: ignore[no-any-return]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.label_propagation.matching import match_labels
+from vostool.label_propagation.matching import Matches, find_matches, match_labels
 from vostool.layers import conv3, doubled
 
 DESCRIPTOR = 64
@@ -28,18 +29,40 @@ LABEL_GAIN, SCORE_GAIN, ANY_GAIN = 4.0, 0.3, 1.0
 """The logits begin as the labels' margins, the scores' and the best score, times these."""
 
 
-@dataclass(frozen=True)
-class View:
-    """What the network sees of a frame, at stride 16.
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the network sees of a frame at stride 16, whatever is drawn on it.
 
     Attributes:
         descriptor: (D, h, w), of unit length a vertex.
         looks: (1, WIDTH, h, w), what the features say to the correction.
-        scores: (K, h, w) of the ridge classifier, each against background.
     """
 
     descriptor: Tensor
     looks: Tensor
+    _matches: WeakKeyDictionary[Seen, Matches] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+
+    def matches(self, other: Seen) -> Matches:
+        """With another frame; found once, unless a training follows gradients through it."""
+        if torch.is_grad_enabled():
+            return find_matches(self.descriptor, other.descriptor)
+        if other not in self._matches:
+            self._matches[other] = find_matches(self.descriptor, other.descriptor)
+        return self._matches[other]
+
+
+@dataclass(frozen=True)
+class View:
+    """A frame as a round of strokes finds it, at stride 16.
+
+    Attributes:
+        seen: what the features show.
+        scores: (K, h, w) of the ridge classifier, each against background.
+    """
+
+    seen: Seen
     scores: Tensor
 
 
@@ -48,11 +71,11 @@ class Labelled:
     """A frame whose labels are known.
 
     Attributes:
-        descriptor: (D, h, w), of unit length a vertex.
+        seen: what the features show.
         labels: (K + 1, h, w), background first; shares that sum to 1.
     """
 
-    descriptor: Tensor
+    seen: Seen
     labels: Tensor
 
 
@@ -77,18 +100,17 @@ class LabelPropagator(nn.Module):
         self.score_gain = nn.Parameter(torch.tensor(SCORE_GAIN))
         self.any_gain = nn.Parameter(torch.tensor(ANY_GAIN))
 
-    def views(self, features: Sequence[Tensor], scores: Tensor) -> list[View]:
+    def seen(self, features: Sequence[Tensor]) -> list[Seen]:
         """What is seen of some frames.
 
         Args:
             features: (T, C, h, w) at strides 16 and 32.
-            scores: (T, K, h, w) at stride 16, of each object against background.
         """
         fine, coarse = features
         both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
         descriptors = functional.normalize(self.describe(both), dim=1)
         looks = self.see(functional.relu(self.read_features(both)))
-        return [View(descriptors[t], looks[t : t + 1], scores[t]) for t in range(len(descriptors))]
+        return [Seen(descriptors[t], looks[t : t + 1]) for t in range(len(descriptors))]
 
     def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
         """Labels (K + 1, h, w) of a frame, background first.
@@ -98,8 +120,7 @@ class LabelPropagator(nn.Module):
             known: the annotated frame, and frames near this one.
         """
         labels, cosine = match_labels(
-            view.descriptor,
-            [frame.descriptor for frame in known],
+            [view.seen.matches(frame.seen) for frame in known],
             [frame.labels for frame in known],
             self.temperature.clamp(min=0.01),
         )
@@ -112,7 +133,7 @@ class LabelPropagator(nn.Module):
         evidence = torch.stack(
             [here, looks, shares, anything, best, cosine.expand_as(here), seen], 1
         )  # (K, EVIDENCE, h, w)
-        mixed = self.mix(functional.relu(view.looks + self.weigh(evidence)))
+        mixed = self.mix(functional.relu(view.seen.looks + self.weigh(evidence)))
         correction = self.out(functional.relu(mixed))[:, 0]
         logits = (
             correction + self.label_gain * here + self.score_gain * looks + self.any_gain * best

@@ -37,13 +37,9 @@ class Track:
         self, propagator: LabelPropagator, look: Look, frame: int, labels: Tensor, step: int
     ) -> None:
         self._propagator, self._look, self._frame, self._step = propagator, look, frame, step
-        self._begin = Labelled(look(frame).descriptor, labels)
+        self._begin = Labelled(look(frame).seen, labels)
         self._recent: deque[Labelled] = deque(maxlen=RECENT)
         self._carried: list[Tensor] = []
-
-    def reaches(self, frame: int) -> bool:
-        """Whether labels have been carried as far as a frame."""
-        return len(self._carried) >= (frame - self._frame) * self._step
 
     def at(self, frame: int) -> Tensor:
         """The labels (K + 1, h, w) that arrive at a frame on the track's side."""
@@ -51,7 +47,7 @@ class Track:
         while len(self._carried) < distance:
             view = self._look(self._frame + self._step * (len(self._carried) + 1))
             labels = self._propagator(view, [self._begin, *self._recent])
-            self._recent.append(Labelled(view.descriptor, labels))
+            self._recent.append(Labelled(view.seen, labels))
             self._carried.append(labels.half())  # a long clip has many
         return self._carried[distance - 1].float()
 
@@ -84,25 +80,16 @@ class Priors:
 
         At an annotated frame they come from those that were annotated before it.
         """
-        return self._arriving(frame, self._before(frame))
-
-    def known(self, frame: int) -> Tensor | None:
-        """The same as :meth:`of` where nothing is left to be carried for it; else None."""
-        nearest = _nearest(frame, self._before(frame))
-        tracks = [self._tracks.get(begin) for begin in nearest]
-        if any(track is None or not track.reaches(frame) for track in tracks):
-            return None
-        return self.of(frame)
-
-    def _before(self, frame: int) -> Sequence[int]:
-        """The annotated frames that labels come to a frame from."""
         if frame in self._annotated:
-            return self._annotated[: self._annotated.index(frame)]
-        return self._annotated
+            return self._arriving(frame, self._annotated[: self._annotated.index(frame)])
+        return self._arriving(frame, self._annotated)
 
     def _arriving(self, frame: int, annotated: Sequence[int]) -> Tensor | None:
         """From the nearest of some annotated frames on each side."""
-        nearest = _nearest(frame, annotated)
+        before = [other for other in annotated if other < frame]
+        after = [other for other in annotated if other > frame]
+        nearest = [(max(before), 1)] if before else []
+        nearest += [(min(after), -1)] if after else []
         if not nearest:
             return None
         labels = torch.stack([self._track(*begin).at(frame) for begin in nearest])
@@ -119,11 +106,3 @@ class Priors:
             labels = self._settled[frame]
             self._tracks[frame, step] = Track(self._propagator, self._look, frame, labels, step)
         return self._tracks[frame, step]
-
-
-def _nearest(frame: int, annotated: Sequence[int]) -> list[tuple[int, int]]:
-    """The nearest annotated frame on each side, and which way it is from there."""
-    before = [other for other in annotated if other < frame]
-    after = [other for other in annotated if other > frame]
-    nearest = [(max(before), 1)] if before else []
-    return [*nearest, (min(after), -1)] if after else nearest

@@ -113,7 +113,6 @@ class Worker(threading.Thread):
         self._version = -1
         self._learnt: tuple[Round, ...] = ()
         self._made: set[int] = set()
-        self._early = False
         self._corrected: tuple[tuple[Round, ...], dict[int, Mask]] = ((), {})
 
     def want(self, rounds: tuple[Round, ...], sources: tuple[str, ...], version: int) -> None:
@@ -188,8 +187,6 @@ class Worker(threading.Thread):
                 if wish.version != self._version:
                     self._made.clear()
                     return lambda: self._learn(session, wish)
-                if session.rounds and self._early:
-                    return lambda: self._make_early(session, wish.frame)
                 if (held := wish.hold - time.monotonic()) > 0:
                     self._changed.wait(held)
                     continue
@@ -219,7 +216,7 @@ class Worker(threading.Thread):
                 self._add(session, one, source)
             self._told.trouble("")
         finally:
-            self._version, self._early = wish.version, True
+            self._version = wish.version
 
     def _add(self, session: Session, one: Round, source: str) -> None:
         """Learn from a round; the masks that it corrects are kept for when it has more strokes."""
@@ -234,13 +231,6 @@ class Worker(threading.Thread):
             previous = masks
         session.add_scribbles(scribbles, previous_masks=previous)
         self._learnt = (*self._learnt, one)
-
-    def _make_early(self, session: Session, frame: int) -> None:
-        """Show something at once where the mask that counts would take seconds; it follows."""
-        self._early = False
-        if 0 <= frame < session.frames and (early := session.early_mask(frame)) is not None:
-            mask, sure = early
-            self._told.mask(LabelMap.of(mask, frame, version=self._version, confidence=sure))
 
     def _make(self, session: Session, frame: int) -> None:
         self._made.add(frame)  # also one that cannot be made is not tried again

@@ -53,7 +53,8 @@ def extract(
         network_height: frames are brought to this for the network, and enlarged
             :data:`ENLARGED` times at most.
         progress: told of frames done.
-        say: told why features are made again, and of the weights where they are the user's.
+        say: told why features are made again, of the weights where they are the user's, and of
+            frames that are missing.
 
     Raises:
         ClipError: the clip cannot be read as a whole, or its name is taken by another clip.
@@ -73,6 +74,8 @@ def extract(
         str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
     )
     check_not_taken(stored, clip)
+    if clip.incomplete:
+        say(clip.incomplete)
 
     def waiting() -> None:
         say(f"{stored.name}: another run writes it; waiting")
@@ -105,9 +108,7 @@ def extract(
                 if written is not None:
                     written.result()
                 written = behind.submit(writer.append, features)
-                progress(
-                    writer.done + len(frames), max(clip.expected_frames, writer.done + len(frames))
-                )
+                progress(writer.done + len(frames), clip.expected_frames)
             if written is not None:
                 written.result()
         return writer.finish()

@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from vostool.adapter import Adapter
 from vostool.clips import Clip, open_clip
 from vostool.errors import ClipError, ImageError
 from vostool.images import Frame
 from vostool.masks import Mask
-from vostool.pipeline.predictors import CarryingPredictor, MaskPredictor, average_masks
+from vostool.pipeline.predictors import MaskPredictor, average_masks, average_scores, sure_mask
 from vostool.pipeline.runtime import ahead
 from vostool.store import FeatureReader
 
@@ -48,29 +47,17 @@ def predict_frame(models: Sequence[Fitted], frame: int) -> Mask:
     return np.asarray(masks[0])
 
 
-def predict_scores(models: Sequence[Fitted], frame: int) -> npt.NDArray[np.float32]:
-    """Scores (K, H, W) of one frame, of each object against background's 0.
+def predict_sure(models: Sequence[Fitted], frame: int) -> tuple[Mask, float]:
+    """The mask (H, W) of one frame, and how sure it is: see :func:`vostool.masks.confidence`.
 
     Raises:
         StoreError: a chunk is damaged.
     """
-    every = [
-        model.predictor.scores(frame, [level[None] for level in model.reader.read_frame(frame)])
-        for model in models
-    ]
-    return np.asarray(np.mean([scores[0] for scores in every], axis=0))
-
-
-def predict_early(model: Fitted, earlier: Fitted, frame: int) -> npt.NDArray[np.float32] | None:
-    """Scores (K, H, W) of one frame by what the model of an earlier round carried there, if it did.
-
-    Raises:
-        StoreError: a chunk is damaged.
-    """
-    if not isinstance(model.predictor, CarryingPredictor):
-        return None
-    features = [level[None] for level in model.reader.read_frame(frame)]
-    return model.predictor.early_scores(frame, features, earlier.predictor)
+    features = [[level[None] for level in model.reader.read_frame(frame)] for model in models]
+    if len(models) == 1:
+        return models[0].predictor.sure_mask(frame, features[0])
+    predictors = [model.predictor for model in models]
+    return sure_mask(average_scores(predictors, frame, features)[0], models[0].adapter.object_ids)
 
 
 def predict_outwards(models: Sequence[Fitted], first: int) -> Iterator[tuple[int, Mask]]:

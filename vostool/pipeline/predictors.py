@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, runtime_checkable
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from vostool.adapter import Adapter
-from vostool.masks import Mask, argmax_mask
+from vostool.masks import Mask, argmax_mask, confidence
 from vostool.pipeline.compatibility import check_decoder
+from vostool.presets import Preset
 from vostool.pyramid import Pyramid
+from vostool.scribbles import BACKGROUND
 from vostool.store import FeatureReader, Features
 
 Masks = npt.NDArray[np.uint8]
@@ -31,41 +34,37 @@ class MaskPredictor(Protocol):
     def masks(self, start: int, features: Features) -> Masks:
         """Masks of the frames from ``start`` on: each pixel's best score."""
 
-
-@runtime_checkable
-class CarryingPredictor(MaskPredictor, Protocol):
-    """One that carries labels in time, and can take over what the last round's has carried."""
-
-    def early_scores(self, frame: int, features: Features, earlier: object) -> Scores | None:
-        """Scores (K, H, W) of a frame by what an earlier one carried there, if it did."""
-
-    def forget_views(self) -> None:
-        """Keep what was carried alone."""
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask of one frame, its features (1, h, w, C) a level; and how sure it is."""
 
 
-FindPredictor = Callable[[FeatureReader, Adapter, str], MaskPredictor]
-"""Finds what makes masks: of the features that will be read, by an adapter, on a device."""
+Fit = Callable[[Adapter], MaskPredictor]
+"""Makes what makes masks, by an adapter; what depends on the clip alone is kept from one to the
+next."""
+FindPredictor = Callable[[FeatureReader, Preset, str], Fit]
+"""Finds what makes masks of features, under a preset, on a device."""
 
 
-def find_predictor(reader: FeatureReader, adapter: Adapter, device: str = "auto") -> MaskPredictor:
-    """What makes masks under an adapter's preset.
+def find_predictor(reader: FeatureReader, preset: Preset, device: str = "auto") -> Fit:
+    """What makes masks under a preset.
 
     Args:
         reader: whose features will be read.
-        adapter: the classifier.
-        device: where the decoder runs, if the preset has it.
+        preset: whether there is a decoder.
+        device: where the decoder runs, if there is one.
 
     Raises:
         AdapterError: the decoder was not trained for these features.
         WeightsError: the decoder's weights are broken.
     """
-    if not adapter.preset.decoder:
-        return LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
+    if not preset.decoder:
+        return lambda adapter: LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
+    from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.runtime import find_device
 
     check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return DecoderPredictor(reader, adapter, find_device(device))
+    return partial(DecoderPredictor, DecoderClip(reader, find_device(device)))
 
 
 class LinearPredictor:
@@ -98,6 +97,10 @@ class LinearPredictor:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(self._mask, frames)))
 
+    def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
+        """The mask of one frame, and how sure it is; here in the scores' own units."""
+        return sure_mask(self.scores(frame, features)[0], (BACKGROUND, *self._object_ids))
+
     def _mask(self, features: Features) -> Mask:
         return argmax_mask(self._pyramid.scores(features, self._weights), self._object_ids)
 
@@ -116,8 +119,31 @@ def average_masks(
         features: of the frames from there on, for each predictor.
         object_ids: the id of each column of W, background first.
     """
+    scores = average_scores(predictors, start, features)
+    return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])
+
+
+def average_scores(
+    predictors: Sequence[MaskPredictor], start: int, features: Sequence[Features]
+) -> Scores:
+    """The average of several models' scores, (T, K, H, W).
+
+    Args:
+        predictors: a model's each, of the same objects and in the same order.
+        start: the first frame.
+        features: of the frames from there on, for each predictor.
+    """
     every = [
         predictor.scores(start, read) for predictor, read in zip(predictors, features, strict=True)
     ]
-    scores: Scores = np.mean(every, axis=0)
-    return np.stack([argmax_mask(frame, object_ids[1:]) for frame in scores])
+    return np.asarray(np.mean(every, axis=0), np.float32)
+
+
+def sure_mask(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> tuple[Mask, float]:
+    """The mask of a frame's scores (K, H, W), and how sure it is.
+
+    Args:
+        scores: of each object against background's 0.
+        object_ids: background's, and each object's.
+    """
+    return argmax_mask(scores, object_ids[1:]), confidence(scores)

@@ -25,7 +25,7 @@ from vostool.store.layout import (
     partial_folder,
 )
 from vostool.store.manifest import NAME as MANIFEST
-from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader
+from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader, KeptFeatures
 from vostool.store.stage import ClipMetadata, Features, Stage
 from vostool.store.writer import StageWriter, clip_lock, update_source
 
@@ -38,6 +38,7 @@ __all__ = [
     "FeatureReader",
     "FeatureStore",
     "Features",
+    "KeptFeatures",
     "Stage",
     "StageWriter",
     "StoredClip",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Protocol
 
 from vostool.errors import StaleStageError
 from vostool.pyramid import Pyramid
 from vostool.store.cache_key import CacheKey
+from vostool.store.layout import CHUNK_FRAMES
 from vostool.store.stage import ClipMetadata, Features, Stage
 
 STAGES = ("backbone", "context")
@@ -107,3 +109,57 @@ class ConcatFeatures:
         """
         for stage in self._stages:
             stage.check_unchanged()
+
+
+class KeptFeatures:
+    """A :class:`FeatureReader` that keeps what it has read, within a bound.
+
+    A chunk is read and held against its checksum once, and given out without a copy as long as it
+    is kept; those that were not asked for longest go first.
+
+    Args:
+        reader: the features.
+        most_bytes: of memory; the last chunk that was read is kept whatever it takes.
+    """
+
+    def __init__(self, reader: FeatureReader, most_bytes: int) -> None:
+        self._reader, self._most_bytes = reader, most_bytes
+        self.kind, self.network, self.clip_name = reader.kind, reader.network, reader.clip_name
+        self.frames, self.metadata = reader.frames, reader.metadata
+        self.pyramid, self.cache_key = reader.pyramid, reader.cache_key
+        self._chunks: OrderedDict[int, Features] = OrderedDict()
+
+    def read(self, start: int, stop: int) -> Features:
+        """Features of the frames start..stop-1, (T, h, w, C) a level; not to be written to."""
+        first, last = start // CHUNK_FRAMES, (stop - 1) // CHUNK_FRAMES
+        if first != last:
+            return self._reader.read(start, stop)
+        begin = first * CHUNK_FRAMES
+        return [level[start - begin : stop - begin] for level in self._chunk(first)]
+
+    def read_frame(self, frame: int) -> Features:
+        """Features of one frame, (h, w, C) a level; not to be written to."""
+        return [level[0] for level in self.read(frame, frame + 1)]
+
+    def by_chunk(self) -> Iterator[tuple[int, Features]]:
+        """Walk through the clip: the number of the first frame, and a chunk's features."""
+        for start in range(0, self.frames, CHUNK_FRAMES):
+            yield start, self._chunk(start // CHUNK_FRAMES)
+
+    def check_unchanged(self) -> None:
+        """Make sure that what was read came from one run, not from two."""
+        self._reader.check_unchanged()
+
+    def _chunk(self, number: int) -> Features:
+        if number not in self._chunks:
+            start = number * CHUNK_FRAMES
+            read = self._reader.read(start, min(start + CHUNK_FRAMES, self.frames))
+            taken = sum(level.nbytes for level in read)
+            while self._chunks and self._taken() + taken > self._most_bytes:
+                self._chunks.popitem(last=False)
+            self._chunks[number] = read
+        self._chunks.move_to_end(number)
+        return self._chunks[number]
+
+    def _taken(self) -> int:
+        return sum(level.nbytes for levels in self._chunks.values() for level in levels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from vostool.adapter import Adapter
 from vostool.backbones import Backbone
+from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
 from vostool.errors import AdapterError
-from vostool.pipeline.predictors import MaskPredictor
-from vostool.presets import PRESETS
+from vostool.pipeline.predictors import Fit
+from vostool.presets import PRESETS, Preset
 from vostool.pyramid import Pyramid
 from vostool.scribbles import Scribbles
 from vostool.session import Session
@@ -143,8 +145,8 @@ def simulate(
     marked = np.flatnonzero(visible[frame]) + 1
     truth = np.where(np.isin(shot.masks, marked), shot.masks, 0).astype(np.uint8)
 
-    def trained(reader: FeatureReader, adapter: Adapter, device: str) -> MaskPredictor:
-        return DecoderPredictor(reader, adapter, decoder.gain.device, decoder)
+    def trained(reader: FeatureReader, preset: Preset, device: str) -> Fit:
+        return partial(DecoderPredictor, DecoderClip(reader, decoder.gain.device, decoder))
 
     preset = PRESETS["default"]
     session = Session(

@@ -5,21 +5,50 @@ A format that joins is one module with a :class:`MaskWriter`, and one line of :d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from vostool.images import Frame, Mask
+if TYPE_CHECKING:
+    from vostool.images import Frame, Mask
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that masks can be written in.
+
+    Attributes:
+        module: has ``open_writer(path, content)``, a context manager that yields a
+            :class:`MaskWriter`; what was written appears under the path when the context ends well.
+        makes: what, in a few words.
+        suffix: of the file that is made; none where it is a folder.
+        shows_frames: the clip's frames are needed.
+    """
+
+    module: str
+    makes: str
+    suffix: str = ""
+    shows_frames: bool = False
+
 
 WRITERS = {
-    "png": f"{__name__}.png",
-    "overlay": f"{__name__}.overlay",
+    "png": Format(f"{__name__}.png", "indexed PNGs, as vostool render does"),
+    "overlay": Format(f"{__name__}.overlay", "a video to look at", ".mp4", shows_frames=True),
+    "binary": Format(f"{__name__}.binary", "a folder of black and white PNGs an object"),
+    "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json"),
+    "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
+    "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
+    "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
+    "yolo": Format(f"{__name__}.yolo", "YOLO segmentation, polygons", shows_frames=True),
+    "youtube-vis": Format(f"{__name__}.youtube_vis", "YouTube-VIS instances, RLE", ".json"),
+    "youtube-vos": Format(
+        f"{__name__}.youtube_vos", "a root laid out as YouTube-VOS is", shows_frames=True
+    ),
 }
-"""The module of each format. It has ``open_writer(path, content)``, a context manager that yields a
-:class:`MaskWriter`; what was written appears under the path when the context ends well."""
+"""The formats, by their names on the command line."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +60,30 @@ class Content:
         fps: frames a second.
         frames: the clip's frames in order, for formats that show them.
         keeps: names of what stays where a folder is replaced.
+        times: when each frame is shown, in seconds; None for all at ``fps``.
+        name: the clip's.
+        object_ids: the objects that the masks can have, in order.
+        count: how many frames there are.
+        files: what the frames' images are called; None for ``%05d.jpg``.
     """
 
     size: tuple[int, int]
     fps: float
     frames: Iterator[Frame]
     keeps: tuple[str, ...] = ()
+    times: Sequence[float] | None = None
+    name: str = "clip"
+    object_ids: tuple[int, ...] = ()
+    count: int = 0
+    files: Sequence[str] | None = None
+
+    def file(self, frame: int) -> str:
+        """What a frame's image is called."""
+        return f"{frame:05d}.jpg" if self.files is None else self.files[frame]
+
+    def time(self, frame: int) -> float:
+        """When a frame is shown, in seconds."""
+        return frame / self.fps if self.times is None else self.times[frame]
 
 
 class MaskWriter(Protocol):
@@ -68,7 +115,7 @@ def open_writer(name: str, path: Path, content: Content) -> AbstractContextManag
     Raises:
         OutputError: it cannot be written there.
     """
-    opened: AbstractContextManager[MaskWriter] = import_module(WRITERS[name]).open_writer(
+    opened: AbstractContextManager[MaskWriter] = import_module(WRITERS[name].module).open_writer(
         path, content
     )
     return opened

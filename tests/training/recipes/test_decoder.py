@@ -50,7 +50,8 @@ def test_the_decoder_learns_from_rounds(tmp_path: Path) -> None:
     train(decoder, step, Schedule(50, 2e-3), tmp_path / "out", {}, lambda *_: None)
 
     after = decoder.state_dict()
-    assert all(not torch.equal(before[name], after[name]) for name in before)
+    for name in before:
+        assert torch.equal(before[name], after[name]) == name.startswith("presence."), name
     assert mean_loss() < 0.8 * untrained, "of the same shots"
 
 
@@ -79,6 +80,8 @@ def test_a_training_begins_where_another_ended(tmp_path: Path) -> None:
     write_weights(tmp_path / "w.safetensors", trained.state_dict(), {})
     begin_from(begun, tmp_path / "w.safetensors")
     for name, tensor in begun.state_dict().items():
+        if name.startswith("presence."):  # learnt at the end, of the decoder as it is then
+            continue
         torch.testing.assert_close(tensor, trained.state_dict()[name], atol=1e-3, rtol=1e-3)
 
 

@@ -69,6 +69,13 @@ RECIPES = {
         ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
         alike=True,
     ),
+    "presence": Recipe(
+        f"{__name__}.presence:presence",
+        "What tells a decoder where an object may be; nothing else of it is changed.",
+        ("weights", "model"),
+        ("--photos DUTS --videos DAVIS --size 288x512 --init decoder --out presence",),
+        alike=True,
+    ),
 }
 
 

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
 from vostool.checkpoints import TRAINED_ON, fingerprint, read_tensors, write_weights
+from vostool.decoder.clip import PRIOR_STRIDE, DecoderClip
 from vostool.decoder.network import Decoder
-from vostool.decoder.predictor import PRIOR_STRIDE, DecoderPredictor
+from vostool.decoder.predictor import DecoderPredictor
 from vostool.errors import ClipError, WeightsError
 from vostool.pipeline.progress import Progress
 from vostool.pyramid import Level, Pyramid
@@ -72,13 +73,15 @@ def begin_from(decoder: Decoder, file: Path) -> None:
     """Give a decoder the weights of another, which may have known less evidence.
 
     What the other had not is as in an untrained decoder; convolutions that read more than they did
-    begin with zeros for what is new.
+    begin with zeros for what is new. So is ``presence``, which is learnt of the decoder at its end.
 
     Raises:
         WeightsError: the file cannot be read, or has a tensor that is no decoder's.
     """
     state = decoder.state_dict()
     for name, tensor in read_tensors(file).items():
+        if name.startswith("presence."):
+            continue
         ours = name.replace("read_score.", "read_evidence.")  # as in version 0.1
         if ours not in state or state[ours].dim() != tensor.dim():
             raise WeightsError(f"{file}: its {name} is no decoder's; wrong network?")
@@ -95,15 +98,22 @@ class DecoderTask:
         setting: of the training.
         weights: of the default backbone.
         rnn: the file of the RNN's.
+        step: what is optimised.
     """
 
-    def __init__(self, setting: Setting, weights: str | None, rnn: Path) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        weights: str | None,
+        rnn: Path,
+        step: type[DecoderStep] | None = None,
+    ) -> None:
         self._weights = weights
         self.network = new_decoder(setting.seed)
         if setting.init is not None:
             begin_from(self.network, initial_weights(setting.init, WEIGHTS))
         backbone = load_backbone(DEFAULT, setting.device, weights)
-        self.step = DecoderStep(
+        self.step = (step or DecoderStep)(
             self.network, backbone, load_rnn(rnn), setting.sampler, setting.device
         )
         self.settings: dict[str, Any] = {"model": fingerprint(rnn)}
@@ -172,7 +182,7 @@ class DecoderStep:
         if rng.random() < ELSEWHERE:
             elsewhere = replace(adapter.provenance, clip=f"not {reading.clip_name}")
             adapter = replace(adapter, provenance=elsewhere)
-        predictor = DecoderPredictor(reading, adapter, self._device, self._decoder)
+        predictor = DecoderPredictor(DecoderClip(reading, self._device, self._decoder), adapter)
         labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
         labels = labels.to(self._device)
         losses = []

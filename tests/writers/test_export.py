@@ -1,0 +1,294 @@
+"""Protects what leaves for other tools: another program reads back the masks, to the pixel.
+
+What a format cannot hold is stated by a test of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import supervision
+import tifffile
+from faster_coco_eval import mask as faster_coco_mask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from tests.conftest import Vostool
+from vostool.clips import open_clip, open_davis_sequence
+from vostool.images import Frame, Mask, read_mask
+from vostool.outputs import LISTING
+from vostool.writers import WRITERS
+from vostool.writers.png import mask_file, write_mask
+from vostool.writers.yolo import polygons
+
+FRAMES, SIZE = 6, (60, 84)
+OBJECTS = (1, 3)
+Labels = npt.NDArray[np.uint8]
+"""(T, H, W)."""
+
+
+def made_masks() -> Labels:
+    """Two objects: one with a hole, parts and a single pixel, and one that comes and goes."""
+    masks = np.zeros((FRAMES, *SIZE), np.uint8)
+    for frame, mask in enumerate(masks):
+        cv2.circle(mask, (24 + 3 * frame, 30), 18, 1, -1)
+        cv2.circle(mask, (20 + 3 * frame, 26), 6, 0, -1)
+        cv2.circle(mask, (30 + 3 * frame, 36), 4, 0, -1)
+        mask[2 + frame, 70:76] = 1
+        mask[55, 4] = 1
+        if frame not in (0, 4):
+            mask[8:20, 10 + frame : 22] = 3
+    return masks
+
+
+MASKS = made_masks()
+
+
+def shown(frame: int) -> Frame:
+    """The clip's frame: a slope of colours."""
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    return np.stack([2 * x + 10 * frame, 3 * y + 20, 255 - x - y], axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The masks as ``vostool render`` leaves them, ``swan``, and the clip, ``clip``."""
+    (tmp_path / "swan").mkdir()
+    (tmp_path / "clip").mkdir()
+    for frame, mask in enumerate(MASKS):
+        write_mask(mask_file(tmp_path / "swan", frame), mask)
+        Image.fromarray(shown(frame)).save(tmp_path / "clip" / f"im{frame}.png")
+    (tmp_path / "swan" / LISTING).write_text("{}")
+    (tmp_path / "swan" / "adapter.h5").write_text("no mask")
+    return tmp_path
+
+
+Export = Callable[..., Path]
+
+
+@pytest.fixture
+def export(folder: Path, vostool: Vostool) -> Export:
+    """Exports the masks in a format; gives what was made."""
+
+    def call(form: str, *options: str) -> Path:
+        if WRITERS[form].shows_frames:
+            options = ("--clip", "clip", *options)
+        out = folder / f"out{WRITERS[form].suffix}"
+        done = vostool("export", "swan", "--as", form, "--out", out, *options)
+        assert done.status == 0, done.err
+        assert done.out == f"{out}\n"
+        return out
+
+    return call
+
+
+def coco_mask(segmentation: dict[str, Any]) -> Mask:
+    runs = {**segmentation, "counts": segmentation["counts"].encode()}
+    return np.asarray(faster_coco_mask.decode(runs), np.uint8)
+
+
+def test_coco(export: Export) -> None:
+    document = json.loads(export("coco").read_text())
+    assert [category["id"] for category in document["categories"]] == list(OBJECTS)
+    assert [image["file_name"] for image in document["images"]][:2] == ["00000.jpg", "00001.jpg"]
+    again = np.zeros_like(MASKS)
+    for annotation in document["annotations"]:
+        mask = coco_mask(annotation["segmentation"])
+        again[annotation["image_id"] - 1][mask > 0] = annotation["category_id"]
+        assert annotation["area"] == mask.sum() > 0
+        left, top, width, height = map(int, annotation["bbox"])
+        assert mask[top : top + height, left : left + width].sum() == mask.sum()
+        assert mask[top].any() and mask[:, left].any()
+    np.testing.assert_array_equal(again, MASKS)
+    assert len({annotation["id"] for annotation in document["annotations"]}) == 10
+
+
+def test_coco_names_the_images_of_a_folder(export: Export) -> None:
+    document = json.loads(export("coco", "--clip", "clip").read_text())
+    assert [image["file_name"] for image in document["images"]] == [f"im{n}.png" for n in range(6)]
+
+
+def test_coco_is_read_by_the_evaluation(export: Export, folder: Path) -> None:
+    """Both of COCO's programs take it for a truth, and find that it is its own equal."""
+    from faster_coco_eval import COCO, COCOeval_faster
+
+    truth = COCO(str(export("coco")))
+    document = json.loads((folder / "out.json").read_text())
+    found = truth.loadRes([{**annotation, "score": 1.0} for annotation in document["annotations"]])
+    evaluation = COCOeval_faster(truth, found, "segm")
+    evaluation.run()
+    assert evaluation.stats[0] == pytest.approx(1.0)
+
+
+def test_youtube_vis(export: Export) -> None:
+    document = json.loads(export("youtube-vis", "--clip", "clip").read_text())
+    (video,) = document["videos"]
+    assert (video["length"], video["height"], video["width"]) == (FRAMES, *SIZE)
+    assert video["file_names"][5] == "clip/im5.png"
+    again = np.zeros_like(MASKS)
+    for track in document["annotations"]:
+        assert len(track["segmentations"]) == len(track["bboxes"]) == len(track["areas"]) == FRAMES
+        for frame, segmentation in enumerate(track["segmentations"]):
+            if segmentation is not None:
+                again[frame][coco_mask(segmentation) > 0] = track["category_id"]
+    np.testing.assert_array_equal(again, MASKS)
+    assert document["annotations"][1]["segmentations"][4] is None
+
+
+def test_binary(export: Export) -> None:
+    out = export("binary")
+    again = np.zeros_like(MASKS)
+    for object_id in OBJECTS:
+        files = sorted((out / str(object_id)).iterdir())
+        assert len(files) == FRAMES, "one a frame, also where the object is not"
+        for frame, file in enumerate(files):
+            image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+            assert image is not None and set(np.unique(image)) <= {0, 255}
+            again[frame][image > 0] = object_id
+    np.testing.assert_array_equal(again, MASKS)
+
+
+def test_numpy(export: Export) -> None:
+    out = export("numpy")
+    np.testing.assert_array_equal(np.load(out), MASKS)
+    np.testing.assert_array_equal(np.load(out, mmap_mode="r")[3], MASKS[3])
+
+
+def test_tiff(export: Export) -> None:
+    out = export("tiff")
+    np.testing.assert_array_equal(tifffile.imread(out), MASKS)
+    assert cv2.imreadmulti(str(out), flags=cv2.IMREAD_UNCHANGED)[0]
+
+
+@pytest.mark.parametrize(("form", "part"), [("davis", "480p"), ("youtube-vos", "")])
+def test_davis_and_youtube_vos(export: Export, form: str, part: str) -> None:
+    out = export(form)
+    for frame, mask in enumerate(MASKS):
+        file = out / "Annotations" / part / "clip" / f"{frame:05d}.png"
+        np.testing.assert_array_equal(read_mask(file), mask)
+    if form == "davis":
+        clip = open_davis_sequence(out, "clip")
+        assert (out / "ImageSets" / "2017" / "train.txt").read_text() == "clip\n"
+    else:
+        clip = open_clip(out / "JPEGImages" / "clip")
+        objects = json.loads((out / "meta.json").read_text())["videos"]["clip"]["objects"]
+        assert objects["3"]["frames"] == ["00001", "00002", "00003", "00005"]
+        assert len(objects["1"]["frames"]) == FRAMES
+    assert (clip.expected_frames, clip.size) == (FRAMES, SIZE)
+    for frame, got in enumerate(clip.frames()):
+        assert abs(got.astype(int) - shown(frame)).mean() < 3, "a JPEG of the frame"
+
+
+def test_yolo_keeps_holes_and_parts(export: Export) -> None:
+    out = export("yolo")
+    read = supervision.DetectionDataset.from_yolo(
+        str(out / "images"), str(out / "labels"), str(out / "data.yaml"), force_masks=True
+    )
+    assert read.classes == ["object 1", "object 3"]
+    again = np.zeros_like(MASKS)
+    for path, _, detections in read:
+        assert detections.mask is not None and detections.class_id is not None
+        for mask, number in zip(np.asarray(detections.mask), detections.class_id, strict=True):
+            again[int(Path(path).stem)][mask] = OBJECTS[number]
+    np.testing.assert_array_equal(again, MASKS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    small=hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)),
+                     elements=st.integers(0, 1)),
+    scale=st.integers(1, 5),
+)  # fmt: skip
+def test_polygons_filled_are_the_region(small: Mask, scale: int) -> None:
+    """Whatever its shape: holes in holes, single pixels, parts that touch at corners."""
+    region = np.kron(small, np.ones((scale, scale), np.uint8)).astype(np.uint8)
+    filled = np.zeros_like(region)
+    for polygon in polygons(region):
+        assert len(polygon) >= 3
+        part = np.zeros_like(region)
+        cv2.fillPoly(part, [polygon], [1])
+        filled |= part
+    np.testing.assert_array_equal(filled, region)
+
+
+@pytest.mark.parametrize("form", ["coco", "binary", "numpy", "tiff", "yolo", "youtube-vis"])
+def test_what_is_there_is_not_written_over(
+    folder: Path, export: Export, vostool: Vostool, form: str
+) -> None:
+    out = folder / f"out{WRITERS[form].suffix}"
+    if WRITERS[form].suffix:
+        out.write_text("mine")
+    else:
+        out.mkdir()
+        (out / "mine").write_text("mine")
+    clip = ("--clip", "clip") if WRITERS[form].shows_frames else ()
+    refused = vostool("export", "swan", "--as", form, "--out", out, *clip)
+    assert refused.status == 1 and "vostool did not" in refused.errors[0]
+    assert ((out / "mine") if out.is_dir() else out).read_text() == "mine"
+    export(form, "--force")
+    assert not (out / "mine").exists()
+
+
+def test_a_folder_of_vostools_is_replaced(export: Export) -> None:
+    export("binary")
+    export("binary")
+
+
+def test_what_fails_midway_leaves_nothing(folder: Path, vostool: Vostool) -> None:
+    file = mask_file(folder / "swan", 4)
+    Image.new("RGB", (4, 4)).save(file)
+    for form in WRITERS:
+        done = vostool("export", "swan", "--as", form, "--clip", "clip", "--out", "out")
+        assert done.status == 1 and str(file.name) in done.errors[0]
+        assert sorted(entry.name for entry in folder.iterdir() if entry.name != "store") == [
+            "clip", "swan",
+        ]  # fmt: skip
+
+
+def test_what_does_not_go_together_is_refused(folder: Path, vostool: Vostool) -> None:
+    refused = {
+        ("swan", "--as", "yolo", "--out", "o"): (2, "--clip"),
+        ("swan", "--as", "coco", "--clip", "clip", "--frames", "0:3", "--out", "o"): (
+            1,
+            "--frames",
+        ),
+        ("clip", "--as", "coco", "--out", "o"): (1, "no masks"),
+        ("none", "--as", "coco", "--out", "o"): (2, "--adapter"),
+        ("--adapter", "a.h5", "--clip", "clip", "--as", "coco", "--out", "o"): (2, "--clip"),
+        ("swan", "--as", "binary", "--out", "swan"): (1, "reads it"),
+        ("swan", "--as", "nothing", "--out", "o"): (2, "nothing"),
+    }
+    for arguments, (status, word) in refused.items():
+        done = vostool("export", *arguments)
+        assert done.status == status and word in done.err, done.err
+    mask_file(folder / "swan", 2).unlink()
+    done = vostool("export", "swan", "--as", "coco", "--out", "o")
+    assert done.status == 1 and "00002.png" in done.errors[0]
+
+
+@pytest.mark.parametrize("form", ["numpy", "davis"])
+def test_masks_of_a_session_are_those_that_render_writes(
+    square_adapter: Path, tmp_path: Path, vostool: Vostool, form: str
+) -> None:
+    out = tmp_path / f"out{WRITERS[form].suffix}"
+    exported = vostool("export", "--adapter", square_adapter, "--as", form, "--out", out)
+    rendered = vostool("render", "--adapter", square_adapter, "--out", tmp_path / "masks")
+    assert exported.status == rendered.status == 0, exported.err
+    files = sorted((tmp_path / "masks").glob("*.png"))
+    masks = np.stack([read_mask(file) for file in files])
+    assert masks.any()
+    if form == "numpy":
+        again = np.load(out)
+    else:
+        made = sorted((out / "Annotations" / "480p" / "square").iterdir())
+        again = np.stack([read_mask(file) for file in made])
+    np.testing.assert_array_equal(again, masks)

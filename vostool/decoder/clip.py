@@ -1,0 +1,86 @@
+"""A clip as the decoder reads it, whatever is drawn on it: one for all rounds of a session."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cache
+
+import numpy.typing as npt
+import torch
+from numpy import float16
+from torch import Tensor
+
+from vostool.checkpoints import load_weights
+from vostool.decoder import WEIGHTS
+from vostool.decoder.network import Decoder
+from vostool.label_propagation.network import Seen
+from vostool.precision import fast_dtype
+from vostool.store import FeatureReader
+from vostool.weights import find_weights
+
+PRIOR_STRIDE = 16
+"""The stride at which labels are carried."""
+SEEN_KEPT = 512
+"""Frames of which it is remembered what was seen, at 0.6 MB each at 480p, and with what of their
+neighbours it matched, at 0.4 MB."""
+
+
+class DecoderClip:
+    """A clip's features, the decoder, and what it has seen of the clip so far.
+
+    Args:
+        reader: the features.
+        device: where to run.
+        decoder: the network in float32, while it is trained; by default the shipped one, in the
+            device's quickest arithmetic.
+
+    Attributes:
+        mixed: whether the decoder is in float32, and is to be run in mixed precision.
+        coarse: of the backbone's levels, the number of the one of stride 16.
+    """
+
+    def __init__(
+        self, reader: FeatureReader, device: torch.device, decoder: Decoder | None = None
+    ) -> None:
+        self.reader, self.pyramid, self.device = reader, reader.pyramid, device
+        levels = self.pyramid.backbone.levels  # the context is in the scores alone
+        self.decoder = decoder or _shipped(tuple(level.shape[2] for level in levels), device)
+        self.mixed = decoder is not None
+        self.coarse = next(n for n, level in enumerate(levels) if level.stride == PRIOR_STRIDE)
+        self._seen: OrderedDict[int, Seen] = OrderedDict()
+
+    def read_frame(self, frame: int) -> list[Tensor]:
+        """The features of a frame, (1, h, w, C) float32 a level."""
+        return [self.tensor(level[None]) for level in self.reader.read_frame(frame)]
+
+    def tensor(self, level: npt.NDArray[float16]) -> Tensor:
+        """A level's features on the device, in float32."""
+        return torch.from_numpy(level).to(self.device).float()
+
+    def seen(self, frame: int) -> Seen:
+        """What the propagator sees of a frame."""
+        if frame not in self._seen:
+            coarse = self.pyramid.of_backbone(self.read_frame(frame))[self.coarse :]
+            (self._seen[frame],) = self.decoder.propagator.seen(channels_first(coarse))
+            while len(self._seen) > SEEN_KEPT:
+                self._seen.popitem(last=False)
+        self._seen.move_to_end(frame)
+        return self._seen[frame]
+
+
+def channels_first(levels: Sequence[Tensor]) -> list[Tensor]:
+    """Levels (T, h, w, C) as networks read them, (T, C, h, w)."""
+    return [level.permute(0, 3, 1, 2) for level in levels]
+
+
+@cache
+def _shipped(channels: tuple[int, ...], device: torch.device) -> Decoder:
+    """The shipped decoder, read once a process."""
+    decoder = Decoder(channels)
+    load_weights(decoder, find_weights(WEIGHTS))
+    decoder = decoder.eval().to(  # type: ignore[call-overload]
+        device, fast_dtype(device), memory_format=torch.channels_last
+    )
+    decoder.propagator.float()  # small, and errors of rounding would be carried along
+    return decoder  # type: ignore[no-any-return]

@@ -1,0 +1,40 @@
+"""Masks as COCO's run lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vostool.errors import UsageError
+from vostool.images import Mask
+
+
+def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
+    """An object's mask as COCO's JSON has it, with its area and its box; None where it is not.
+
+    Returns:
+        ``segmentation`` (``size`` and compressed ``counts``), ``area`` in pixels, and ``bbox``:
+        left, top, width and height.
+
+    Raises:
+        UsageError: pycocotools is not installed.
+    """
+    try:
+        from pycocotools import mask as coco
+    except ImportError as problem:
+        raise UsageError(
+            "COCO's formats need pycocotools: pip install 'vostool[export]'"
+        ) from problem
+    found = mask == object_id
+    if not found.any():
+        return None
+    runs = coco.encode(np.asfortranarray(found.astype(np.uint8)))
+    box = [float(side) for side in coco.toBbox(runs)]
+    segmentation = {"size": list(runs["size"]), "counts": runs["counts"].decode("ascii")}
+    return {"segmentation": segmentation, "area": int(coco.area(runs)), "bbox": box}
+
+
+def categories(object_ids: tuple[int, ...]) -> list[dict[str, Any]]:
+    """A category an object, for vostool knows of no others."""
+    return [{"id": number, "name": f"object {number}"} for number in object_ids]
