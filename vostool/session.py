@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.adapter import Adapter
+from vostool.adapter import Adapter, Suggestion
 from vostool.backbones import DEFAULT, find_network
 from vostool.clips import Clip, default_name, open_clip
 from vostool.errors import AdapterError, ClipError, UsageError
@@ -44,6 +44,7 @@ from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
 from vostool.pipeline.refinement import check_strokes, refine
+from vostool.pipeline.suggestion import suggest_frames
 from vostool.presets import PRESETS, Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
@@ -433,6 +434,21 @@ class Session:
         """
         self._check_frame(frame)
         return predict_sure(self._models(), frame)
+
+    def suggest(self, count: int = 3, *, progress: Progress = quiet) -> list[Suggestion]:
+        """The frames on which strokes are expected to teach most, the best first.
+
+        Of several models the first is asked.
+
+        Args:
+            count: how many frames, at most.
+            progress: told of frames looked at.
+
+        Raises:
+            UsageError: there has been no round yet.
+            StoreError: the features are damaged.
+        """
+        return suggest_frames(self._readers[0], self._learnt()[0], count, progress=progress)
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.

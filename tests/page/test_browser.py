@@ -211,6 +211,16 @@ def runs(mask: list[int]) -> list[tuple[int, int]]:
     return list(zip(mask[:half], mask[half:], strict=True))
 
 
+def test_frames_are_suggested(tab: Tab) -> None:
+    draw_walker(tab)
+    tab.page.keyboard.press("s")
+    tab.until("page.suggestions.frames.length === 3")
+    first, *_ = tab.ask("page.suggestions.frames")
+    tab.until(f"page.frame === {first}")
+    tab.page.click("#suggest")
+    tab.until(f"page.frame !== {first} && page.suggestions.frames.includes(page.frame)")
+
+
 def test_strokes_made_elsewhere_show_up(tab: Tab, tmp_path: Path) -> None:
     tab.page.set_input_files("#file", bikes_scribbles(tmp_path))
     tab.until("page.rounds.length === 1 && page.objectIds().length === 2")

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from vostool.adapter import Suggestion
 from vostool.errors import AdapterError, VostoolError
 from vostool.page.document import Drawn, Round
 from vostool.page.messages import LabelMap
@@ -54,6 +55,12 @@ class SlowSession:
     def mask(self, frame: int) -> np.ndarray[Any, Any]:
         return np.full((2, 2), len(self.learnt), np.uint8)
 
+    def suggest(self, count: int, *, progress: Progress) -> list[Suggestion]:
+        for frame in range(FRAMES):
+            progress(frame, FRAMES)
+            time.sleep(0.005)
+        return [Suggestion(frame, 1.0) for frame in range(count)]
+
     def mask_with_confidence(self, frame: int) -> tuple[np.ndarray[Any, Any], float]:
         time.sleep(0.01)
         return self.mask(frame), 0.5
@@ -65,6 +72,7 @@ class Listener:
     Attributes:
         masks: of all that came, the version and the frame.
         saves: the versions that were saved.
+        suggestions: the version, and the frames.
         troubles: what could not be done.
     """
 
@@ -72,6 +80,7 @@ class Listener:
         self.masks: list[tuple[int, int]] = []
         self.saves: list[int] = []
         self.troubles: list[str] = []
+        self.suggestions: list[tuple[int, list[int]]] = []
         self.began = threading.Event()
 
     def ready(self, frames: int, marks: list[LabelMap]) -> None:
@@ -82,6 +91,9 @@ class Listener:
 
     def progress(self, what: str, done: int, total: int) -> None:
         pass
+
+    def suggested(self, frames: list[int], version: int) -> None:
+        self.suggestions.append((version, frames))
 
     def saved(self, version: int) -> None:
         self.saves.append(version)
@@ -201,6 +213,30 @@ def test_saving_gives_way_to_a_stroke_and_begins_again(worker: Worker, told: Lis
     worker.want(rounds(3, 9), ("r1", "r2"), 2)
     until(lambda: told.saves != [])
     assert told.saves == [2] and len(told.masks) == 2 * FRAMES
+
+
+def test_suggestions_give_way_to_a_stroke_and_begin_again(worker: Worker, told: Listener) -> None:
+    worker.want(rounds(3), ("r1",), 1)
+    worker.start()
+    worker.suggest()
+    until(lambda: len(told.masks) == FRAMES)
+    time.sleep(0.03)
+    worker.want(rounds(3, 9), ("r1", "r2"), 2)
+    until(lambda: told.suggestions != [])
+    assert told.suggestions == [(2, [0, 1, 2])] and len(told.masks) == 2 * FRAMES
+
+
+def test_nothing_is_begun_while_the_pen_is_down(worker: Worker, told: Listener) -> None:
+    worker.want(rounds(3), ("r1",), 1)
+    worker.start()
+    until(lambda: len(told.masks) > 3)
+    worker.hold()
+    time.sleep(0.05)
+    made = len(told.masks)
+    time.sleep(0.1)
+    assert len(told.masks) == made < FRAMES
+    worker.want(rounds(3, 9), ("r1", "r2"), 2)
+    until(lambda: len(told.masks) == made + FRAMES)
 
 
 def test_that_the_clip_cannot_be_read_is_told(told: Listener) -> None:

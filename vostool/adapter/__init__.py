@@ -6,12 +6,14 @@ numpy and h5py alone, so that ``vostool adapt`` starts fast.
 from vostool.adapter.file import Adapter, Provenance
 from vostool.adapter.ridge import SufficientStatistics, solve
 from vostool.adapter.sampling import Samples, sample_round, scribbled_pixels
+from vostool.adapter.suggestion import Suggestion
 
 __all__ = [
     "Adapter",
     "Provenance",
     "Samples",
     "SufficientStatistics",
+    "Suggestion",
     "sample_round",
     "scribbled_pixels",
     "solve",

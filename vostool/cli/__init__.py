@@ -25,6 +25,7 @@ _COMMANDS = {
     "segment": "All of it in one: from a clip and scribbles to masks.",
     "export": "Write masks in the formats of other tools.",
     "scribble": "Draw on a clip in a browser, and see its masks at once.",
+    "suggest": "Say on which frames to scribble next.",
     "evaluate": "Run the DAVIS interactive benchmark on annotated sequences.",
     "score": "J, F and J&F of a folder of masks, by any method.",
     "store": "List, verify and remove what is stored.",

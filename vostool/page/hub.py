@@ -133,6 +133,10 @@ class Hub:
             self.worker.look(frame)
         elif what == "save":
             self.worker.save()
+        elif what == "suggest":
+            self.worker.suggest()
+        elif what == "hold":
+            self.worker.hold()
         elif what == "open":
             scribbles = parse_scribbles(message.get("scribbles"), "the file")
             scribbles.check_sequence(self._names)
@@ -228,6 +232,11 @@ class Hub:
             self._tell(self._progress)
 
         self._in_loop(tell)
+
+    def suggested(self, frames: list[int], version: int) -> None:
+        """Frames to draw on are found."""
+        found = {"type": "suggested", "frames": frames, "version": version}
+        self._in_loop(lambda: self._tell(found))
 
     def saved(self, version: int) -> None:
         """All outputs are written."""

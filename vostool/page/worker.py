@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from vostool.pipeline.progress import Say
     from vostool.session import Session
 
+SUGGESTIONS = 3
+"""Frames that are suggested at a time."""
+LONGEST_HOLD = 5.0
+"""Seconds after which a pen that is down does not hold the masks up any more."""
+
 OpenSession = Callable[["Bar", "Say"], "Session"]
 """Opens the session, and tells how far it is."""
 
@@ -44,6 +50,9 @@ class Told(Protocol):
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Something slow goes on; nothing does where ``what`` is empty."""
+
+    def suggested(self, frames: list[int], version: int) -> None:
+        """Frames to draw on are found, the best first, of a version of the document."""
 
     def saved(self, version: int) -> None:
         """All outputs are written, of a version of the document."""
@@ -65,6 +74,8 @@ class _Wish:
         version: of the document that has them.
         frame: that is looked at.
         save: whether the outputs are to be written.
+        suggest: whether frames to draw on are to be found.
+        hold: until when (of time.monotonic) a pen is down, and nothing new is to be begun.
         stop: whether to end.
     """
 
@@ -73,6 +84,8 @@ class _Wish:
     version: int = 0
     frame: int = 0
     save: bool = False
+    suggest: bool = False
+    hold: float = 0.0
     stop: bool = False
 
 
@@ -113,12 +126,24 @@ class Worker(threading.Thread):
         with self._changed:
             wish = self._wish
             wish.rounds, wish.sources, wish.version = rounds, sources, version
+            wish.hold = 0
             self._changed.notify()
 
     def look(self, frame: int) -> None:
         """Make the masks next to a frame first."""
         with self._changed:
             self._wish.frame = frame
+
+    def hold(self) -> None:
+        """Begin nothing for a while: a stroke is being drawn, and shall be answered at once."""
+        with self._changed:
+            self._wish.hold = time.monotonic() + LONGEST_HOLD
+
+    def suggest(self) -> None:
+        """Find frames to draw on, as soon as there are no masks to make."""
+        with self._changed:
+            self._wish.suggest = True
+            self._changed.notify()
 
     def save(self) -> None:
         """Write the outputs, as soon as there are no masks to make."""
@@ -162,10 +187,15 @@ class Worker(threading.Thread):
                 if wish.version != self._version:
                     self._made.clear()
                     return lambda: self._learn(session, wish)
+                if (held := wish.hold - time.monotonic()) > 0:
+                    self._changed.wait(held)
+                    continue
                 missing = set(range(session.frames)) - self._made if session.rounds else ()
                 if missing:
                     frame = next(f for f in outwards(wish.frame, session.frames) if f in missing)
                     return lambda: self._make(session, frame)
+                if wish.suggest:
+                    return lambda: self._suggest(session)
                 if wish.save:
                     return lambda: self._write(session)
                 self._changed.wait()
@@ -206,6 +236,23 @@ class Worker(threading.Thread):
         self._made.add(frame)  # also one that cannot be made is not tried again
         mask, sure = session.mask_with_confidence(frame)
         self._told.mask(LabelMap.of(mask, frame, version=self._version, confidence=sure))
+
+    def _suggest(self, session: Session) -> None:
+        """Find frames to draw on; what is drawn meanwhile comes first, and then it begins again."""
+
+        def progress(done: int, total: int) -> None:
+            self._check_wish(self._version)
+            self._told.progress("suggest", done, total)
+
+        try:
+            found = session.suggest(SUGGESTIONS, progress=progress) if session.rounds else []
+        except _Interrupted:
+            self._told.progress("", 0, 0)
+            raise
+        with self._changed:
+            self._wish.suggest = False
+        self._told.progress("", 0, 0)
+        self._told.suggested([one.frame for one in found], self._version)
 
     def _write(self, session: Session) -> None:
         """Write the outputs; what is drawn meanwhile comes first, and then they are begun again."""

@@ -1,7 +1,8 @@
-// The page: what is known of the clip, and what happens when something is done.
+// The page: what happens when the server says something, and when a person does.
 
 import { Connection } from "./connection.js";
 import { listenToControls } from "./controls.js";
+import { Drawing } from "./drawing.js";
 import { Frames } from "./frames.js";
 import { EARLIER, LabelMap, LabelPainter, MARKS } from "./labels.js";
 import { ObjectList } from "./objects.js";
@@ -13,24 +14,16 @@ import { View } from "./view.js";
 
 const LEAST_STEP = 0.4; // between two points of a stroke, in pixels of the screen
 const LOOK_EVERY = 120; // milliseconds
-const NEIGHBOURS = 2; // frames on each side than which one in doubt is less sure
 
 const $ = (id) => document.getElementById(id);
 
-class Page {
-  clip = null;
+class Page extends Drawing {
   frame = 0;
-  version = 0;
-  rounds = [];
-  names = {};
-  strokes = new Map(); // by id: all that the server has told of
-  pending = new Map(); // by id: strokes that it has not
-  masks = new Map(); // by frame
-  earlier = new Map();
-  marks = new Map();
   tool = "draw";
   width = 1;
   ready = false;
+  suggestions = { frames: [], version: -1 };
+  #asked = false;
   #timing = null;
   #progress = { what: "", done: 0, total: 0 };
   #trouble = "";
@@ -38,6 +31,7 @@ class Page {
   #looked = { frame: -1, at: 0 };
 
   constructor() {
+    super();
     this.connection = new Connection();
     this.connection.addEventListener("message", ({ detail }) => this.#hear(detail));
     this.connection.addEventListener("labels", ({ detail }) => this.#takeLabels(new LabelMap(detail)));
@@ -60,6 +54,7 @@ class Page {
       progress: () => (this.#progress = message),
       trouble: () => this.#show((this.#trouble = message.text)),
       refused: () => this.#refuse(message),
+      suggested: () => this.#takeSuggestions(message),
       saved: () => this.tell(message.text),
     }[message.type];
     hear?.();
@@ -118,6 +113,15 @@ class Page {
     this.objects.show(this.objectIds(), this.names, (object) => this.colour(object));
     this.#tellStatus();
     this.redraw(true);
+  }
+
+  #takeSuggestions({ frames, version }) {
+    this.suggestions = { frames, version };
+    if (!this.#asked) return;
+    this.#asked = false;
+    if (!frames.length) return this.tell("draw on something first");
+    this.player.stop();
+    this.seek(frames[0]);
   }
 
   #refuse({ id, text }) {
@@ -206,13 +210,22 @@ class Page {
     this.redraw();
   };
   help = () => $("keys").showModal();
+  // Go to the next frame that the server suggests; ask for it where it has not been asked.
+  suggest = () => {
+    const { frames, version } = this.suggestions;
+    if (version === this.version && frames.length) this.#jump([...frames], 1);
+    else {
+      this.#asked = true;
+      this.#do({ do: "suggest" });
+    }
+  };
   play = () => this.player?.toggle();
   step = (by) => {
     this.player?.stop();
     this.seek(this.frame + by);
   };
   nextMarked = (way) => this.#jump([...this.marked().keys()], way);
-  nextUnsure = () => this.#jump(this.#unsure(), 1);
+  nextUnsure = () => this.#jump(this.unsure(), 1);
 
   seek(frame) {
     this.frame = Math.max(0, Math.min(this.clip.frames - 1, frame));
@@ -225,18 +238,6 @@ class Page {
     if (!sorted.length) return;
     this.player.stop();
     this.seek(sorted.find((frame) => way * (frame - this.frame) > 0) ?? sorted[0]);
-  }
-
-  // Frames whose masks are less sure than their neighbours', and than those of half the clip.
-  #unsure() {
-    const sure = (frame) => this.masks.get(frame)?.confidence ?? Infinity;
-    const sorted = [...this.masks.values()].map((mask) => mask.confidence).sort((a, b) => a - b);
-    const middle = sorted[Math.floor(sorted.length / 2)];
-    return [...this.masks.keys()].filter((frame) => {
-      if (sure(frame) > middle || this.marked().has(frame)) return false;
-      for (let by = -NEIGHBOURS; by <= NEIGHBOURS; by++) if (sure(frame + by) < sure(frame)) return false;
-      return true;
-    });
   }
 
   // Tell the server which frame is looked at, now and then.
@@ -269,38 +270,6 @@ class Page {
 
   get showsStrokes() {
     return $("show-strokes").checked;
-  }
-
-  colour(object) {
-    const [red, green, blue] = object ? this.clip.palette[object] : [255, 255, 255];
-    return `rgb(${red} ${green} ${blue})`;
-  }
-
-  objectIds() {
-    const ids = new Set([1, ...Object.keys(this.names).map(Number)]);
-    for (const stroke of [...this.strokes.values(), ...this.pending.values()]) ids.add(stroke.object_id);
-    for (const marks of this.marks.values()) for (const object of marks.areas.keys()) if (object < 255) ids.add(object);
-    ids.delete(0);
-    return [...ids].sort((a, b) => a - b);
-  }
-
-  // The strokes that stand on a frame, in order; those last that the server has not told of.
-  standing(frame) {
-    const told = this.rounds.flat().map((id) => this.strokes.get(id));
-    return [...told, ...this.pending.values()].filter((stroke) => stroke?.frame === frame);
-  }
-
-  // The frames with strokes, and the objects that they are of.
-  marked() {
-    const marked = new Map();
-    const add = (frame, object) => marked.set(frame, (marked.get(frame) ?? new Set()).add(object));
-    for (const id of this.rounds.flat()) {
-      const stroke = this.strokes.get(id);
-      if (stroke) add(stroke.frame, stroke.object_id);
-    }
-    for (const stroke of this.pending.values()) add(stroke.frame, stroke.object_id);
-    for (const [frame, marks] of this.marks) for (const object of marks.areas.keys()) add(frame, object % 255);
-    return marked;
   }
 
   // What is told.
@@ -374,6 +343,7 @@ class Page {
       tool: () => this.tool,
       canDraw: () => this.frames.has(this.frame),
       redraw: () => this.redraw(),
+      begin: () => this.connection.send({ do: "hold" }),
       finish: (points) => this.finishStroke(points),
       erase: (x, y, reach) => this.eraseAt(x, y, reach),
     };
@@ -388,6 +358,7 @@ class Page {
       get marked() { return page.marked(); },
       get masks() { return page.masks; },
       get version() { return page.version; },
+      get suggested() { return page.suggestions.version === page.version ? page.suggestions.frames : []; },
       get objects() { return page.objectIds(); },
       url: (frame) => page.frames.url(frame),
       colour: (object) => page.colour(object),

@@ -18,6 +18,7 @@ export function listenToControls(page) {
     "next-marked": () => page.nextMarked(1),
     "previous-marked": () => page.nextMarked(-1),
     "next-unsure": page.nextUnsure,
+    suggest: page.suggest,
     "add-object": page.addObject,
     "zoom-in": () => page.zoom(1.25),
     "zoom-out": () => page.zoom(0.8),

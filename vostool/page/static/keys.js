@@ -24,6 +24,7 @@ export function keyTable(page) {
     ["M", "next frame with strokes", () => page.nextMarked(1)],
     ["Shift+M", "the one before", () => page.nextMarked(-1)],
     ["U", "next frame in doubt", () => page.nextUnsure()],
+    ["S", "frame worth drawing on", () => page.suggest()],
     ["O", "fill or outline", () => page.changeStyle()],
     ["A", "masks, no masks", () => page.toggleMasks()],
     ["V", "show or hide the object", () => page.toggleObject()],

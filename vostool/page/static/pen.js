@@ -8,7 +8,7 @@ export class Pen {
   #pointers = new Map();
   #moving = false;
 
-  // `stage` has: view, tool(), canDraw(), redraw(), finish(points), erase(x, y, reach).
+  // `stage` has: view, tool(), canDraw(), redraw(), begin(), finish(points), erase(x, y, reach).
   constructor(canvas, stage) {
     [this.canvas, this.stage] = [canvas, stage];
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
@@ -36,6 +36,7 @@ export class Pen {
       const [x, y] = this.stage.view.toFrame(...this.#at(event));
       this.stage.erase(x, y, CLOSE / this.stage.view.scale);
     } else if (this.stage.canDraw()) {
+      this.stage.begin();
       this.points = [this.stage.view.toFrame(...this.#at(event))];
     }
     this.stage.redraw();

@@ -11,7 +11,7 @@ export class Timeline {
   #stale = true;
 
   // `clip` has: frames, size, url(frame), frame, marked (Map of frame to objects), masks (Map of
-  // frame to LabelMap), version, objects, colour(object), seek(frame).
+  // frame to LabelMap), version, suggested, objects, colour(object), seek(frame).
   constructor(canvas, clip) {
     [this.canvas, this.clip] = [canvas, clip];
     canvas.addEventListener("pointerdown", (event) => {
@@ -68,6 +68,7 @@ export class Timeline {
     this.step = width / this.clip.frames;
     this.#drawThumbnails(width);
     this.#drawMarked(THUMBNAILS);
+    this.#drawSuggested(THUMBNAILS);
     this.#drawLanes(THUMBNAILS + MARKED, height - CURVE - THUMBNAILS - MARKED);
     this.#drawCurve(height - CURVE, CURVE);
     this.#stale = false;
@@ -111,6 +112,19 @@ export class Timeline {
         this.context.fill();
         this.context.stroke();
       });
+    }
+  }
+
+  // Triangles that point at the frames.
+  #drawSuggested(top) {
+    this.context.fillStyle = this.ink("--accent");
+    for (const frame of this.clip.suggested) {
+      const x = (frame + 0.5) * this.step;
+      this.context.beginPath();
+      this.context.moveTo(x, top - 9);
+      this.context.lineTo(x - 6, top);
+      this.context.lineTo(x + 6, top);
+      this.context.fill();
     }
   }
 
