@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import av
 import cv2
@@ -17,6 +18,7 @@ import numpy.typing as npt
 import pytest
 import supervision
 import tifffile
+from cvat_sdk.masks import decode_mask
 from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -254,6 +256,28 @@ def test_videos_show_each_frame_when_the_clip_does(folder: Path, vostool: Vostoo
             vostool("export", "swan", "--as", form, "--clip", "uneven.mkv", "--out", out).status
             == 0
         )
+
+
+def test_cvat(export: Export, folder: Path) -> None:
+    """By CVAT's own program for run lengths."""
+    (folder / "clip" / "im0.png").rename(folder / "clip" / 'a <&"> 0.png')
+    root = ElementTree.parse(export("cvat", "--clip", "clip")).getroot()
+    assert root.findtext("version") == "1.1"
+    assert [label.text for label in root.findall("meta/task/labels/label/name")] == [
+        "object 1", "object 3",
+    ]  # fmt: skip
+    assert root.findall("image")[0].get("name") == 'a <&"> 0.png'
+    again = np.zeros_like(MASKS)
+    for image in root.findall("image"):
+        for mask in image.findall("mask"):
+            runs = [int(run) for run in mask.attrib["rle"].split(",")]
+            box = [int(mask.attrib[side]) for side in ("left", "top", "width", "height")]
+            corner = [box[0] + box[2] - 1, box[1] + box[3] - 1]
+            found = decode_mask(
+                [*runs, *box[:2], *corner], image_width=SIZE[1], image_height=SIZE[0]
+            )
+            again[int(image.attrib["id"])][found] = int(mask.attrib["label"].split()[1])
+    np.testing.assert_array_equal(again, MASKS)
 
 
 @settings(max_examples=300, deadline=None)

@@ -40,6 +40,7 @@ WRITERS = {
     "binary": Format(f"{__name__}.binary", "a folder of black and white PNGs an object"),
     "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json"),
     "cutout": Format(f"{__name__}.cutout", "RGBA PNGs of the objects", shows_frames=True),
+    "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
     "png-mov": Format(
