@@ -206,10 +206,9 @@ def predictor(
         return find_predictor(reader, adapter, device)
     import torch
 
-    from vostool.checkpoints import load_weights
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.compatibility import find_decoder
-    from vostool.training.recipes.decoder import new_decoder
+    from vostool.training.recipes.decoder import begin_from, new_decoder
 
     class Ablated(DecoderPredictor):
         def _decode(self, frames: Any, features: Any, priors: Any) -> Any:
@@ -228,7 +227,7 @@ def predictor(
         shipped = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
         return Ablated(reader, adapter, torch.device("cpu"), weights=shipped)
     decoder = new_decoder(backbone=backbone)
-    load_weights(decoder, weights)
+    begin_from(decoder, weights)  # which may have known fewer features
     return Ablated(reader, adapter, torch.device("cpu"), decoder.eval())
 
 
