@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from vostool.errors import OutputError
 from vostool.files import (
     WORKSPACE,
     exchange,
+    parse_json,
     replacing,
     replacing_folder,
     sweep,
@@ -97,3 +99,17 @@ def test_folders_are_swapped(
         (tmp_path / name / name).touch()
     exchange(tmp_path / "a", tmp_path / "b")
     assert sorted(str(f.relative_to(tmp_path)) for f in tmp_path.glob("*/*")) == ["a/b", "b/a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["2E31223", "[-1e999]", '{"frames": Infinity}', "[" * 100_000, "", "{", "nul"]
+)
+def test_a_damaged_document_is_a_value_error(text: str) -> None:
+    """One kind of error, whatever a flipped bit made of it; found by flips of a digit to an E."""
+    with pytest.raises(ValueError):
+        parse_json(text)
+
+
+def test_a_whole_document_is_read_as_python_reads_it() -> None:
+    text = '{"a": [1, 2.5, -3e5, null, true, "x"], "b": {"c": 123456789012345678901234567890}}'
+    assert parse_json(text) == json.loads(text)

@@ -61,6 +61,7 @@ class Played:
 @click.option("--every", default=1, show_default=True, help="Take every n-th sequence.")
 @click.option("--rounds", default=8, show_default=True)
 @click.option("--row", "rows", type=click.Choice(ROWS), multiple=True, default=ROWS)
+@click.option("--backbone", default="efficientnet-lite0", show_default=True)
 @click.option("--decoder", type=click.Path(exists=True, path_type=Path), help="Other weights.")
 @click.option("--height", default=480, show_default=True, help="Of frames, to the network.")
 @click.option("--jobs", default=1, show_default=True)
@@ -73,6 +74,7 @@ def main(
     every: int,
     rounds: int,
     rows: tuple[str, ...],
+    backbone: str,
     decoder: Path | None,
     height: int,
     jobs: int,
@@ -91,7 +93,9 @@ def main(
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for row in rows:
-            played = list(pool.map(partial(play, row, decoder, rounds, height, store), sequences))
+            played = list(
+                pool.map(partial(play, row, backbone, decoder, rounds, height, store), sequences)
+            )
             if each:
                 for sequence, one in zip(sequences, played, strict=True):
                     click.echo(f"{sequence.name}: {_figures([one], shown)}", err=True)
@@ -115,7 +119,13 @@ def _figures(played: Sequence[Played], shown: Sequence[int]) -> str:
 
 
 def play(
-    row: str, weights: Path | None, rounds: int, height: int, store: Path, sequence: Any
+    row: str,
+    backbone: str,
+    weights: Path | None,
+    rounds: int,
+    height: int,
+    store: Path,
+    sequence: Any,
 ) -> Played:
     """One sample, through the real session, service and robot."""
     from dataclasses import replace
@@ -124,19 +134,24 @@ def play(
     from vostool.davis.session import Protocol, run_sample
     from vostool.pipeline.preparation import Model, prepare
     from vostool.pipeline.progress import progress_bar, say
-    from vostool.presets import PRESETS
-    from vostool.session import Session
+    from vostool.session import Session, Settings
     from vostool.store import FeatureStore
 
-    preset = replace(PRESETS["default"], decoder=row != "classifier")
+    preset = replace(Settings.of(backbone=backbone).preset, decoder=row != "classifier")
     stored = FeatureStore(store).clip(sequence.name)
     prepare(
-        sequence.clip, stored, Model(), preset, bar=progress_bar, say=say, network_height=height
+        sequence.clip,
+        stored,
+        Model(backbone),
+        preset if weights is None else replace(preset, decoder=False),
+        bar=progress_bar,
+        say=say,
+        network_height=height,
     )
     session = Session(
-        [stored.features(Model().backbone, preset.features)],
+        [stored.features(backbone, preset.features)],
         preset=preset,
-        find_predictor=partial(find_predictor, row, weights),
+        find_predictor=partial(find_predictor, row, backbone, weights),
     )
     truth, ids = sequence.truth(), list(range(1, sequence.objects + 1))
     masks: npt.NDArray[np.uint8] = np.zeros_like(truth)
@@ -181,7 +196,9 @@ def identity_switches(
     return switches
 
 
-def find_predictor(row: str, weights: Path | None, reader: Any, preset: Any, device: str) -> Any:
+def find_predictor(
+    row: str, backbone: str, weights: Path | None, reader: Any, preset: Any, device: str
+) -> Any:
     """What makes masks in a row of the table."""
     if row == "classifier":
         from vostool.pipeline import predictors
@@ -192,6 +209,7 @@ def find_predictor(row: str, weights: Path | None, reader: Any, preset: Any, dev
     from vostool.checkpoints import load_weights
     from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
+    from vostool.pipeline.compatibility import find_decoder
     from vostool.training.recipes.decoder import new_decoder
 
     class Ablated(DecoderPredictor):
@@ -207,12 +225,13 @@ def find_predictor(row: str, weights: Path | None, reader: Any, preset: Any, dev
             maps = super()._stroke_maps(frame)
             return maps if row in ("identity, strokes", "all") else torch.zeros_like(maps)
 
-    decoder = None
-    if weights is not None:
-        decoder = new_decoder()
-        load_weights(decoder, weights)
-        decoder.eval()
-    return partial(Ablated, DecoderClip(reader, torch.device("cpu"), decoder))
+    cpu = torch.device("cpu")
+    if weights is None:
+        shipped = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
+        return partial(Ablated, DecoderClip(reader, cpu, weights=shipped))
+    decoder = new_decoder(backbone=backbone)
+    load_weights(decoder, weights)
+    return partial(Ablated, DecoderClip(reader, cpu, decoder.eval()))
 
 
 if __name__ == "__main__":

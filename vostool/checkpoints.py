@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.errors import WeightsError
 from vostool.files import reason, replacing
+from vostool.onnx_weights import ONNX, read_onnx
 from vostool.tf_checkpoint import TF_INDEX, read_tf_checkpoint
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ SHOWN = 4
 
 Rename = Callable[[str], str | None]
 """From a tensor's name in a file to the network's; None for those of layers that are left out."""
+Arrange = Callable[[dict[str, "Tensor"]], dict[str, "Tensor"]]
+"""From a file's tensors to those of another public layout of the same weights."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,31 @@ def same_name(name: str) -> str | None:
     return name
 
 
+def as_they_are(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as they are."""
+    return tensors
+
+
 def fingerprint(file: Path) -> str:
     """The SHA-256 of a file; of a TensorFlow checkpoint's index, that of its data files too."""
     if file.suffix != TF_INDEX:
         return _sha256(file)
     parts = sorted(file.parent.glob(f"{file.stem}.data-*"))
-    together = "".join(_sha256(part) for part in (file, *parts))
-    return hashlib.sha256(together.encode()).hexdigest()
+    return together([_sha256(part) for part in (file, *parts)])
+
+
+def tensors_fingerprint(tensors: dict[str, Tensor]) -> str:
+    """The SHA-256 of tensors as 32-bit floats with their names, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def together(parts: Sequence[str]) -> str:
+    """The SHA-256 that stands for several; of one alone, that one."""
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def read_metadata(file: Path) -> dict[str, str]:
@@ -111,13 +132,15 @@ def write_weights(file: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         raise WeightsError(f"{file}: cannot be written ({reason(problem)})") from problem
 
 
-def load_weights(network: nn.Module, file: Path, rename: Rename = same_name) -> None:
+def load_weights(
+    network: nn.Module, file: Path, rename: Rename = same_name, arrange: Arrange = as_they_are
+) -> None:
     """Give a network the tensors of a file, as 32-bit floats; every one must be accounted for.
 
     Raises:
         WeightsError: the file cannot be read, or a tensor is missing, unknown or misshapen.
     """
-    report = match_state_dict(network, read_tensors(file), rename)
+    report = match_state_dict(network, arrange(read_tensors(file)), rename)
     if not report.whole:
         raise WeightsError(f"{file}: {report}; wrong network?")
     for name, tensor in report.fitting.items():
@@ -130,7 +153,7 @@ def load_weights(network: nn.Module, file: Path, rename: Rename = same_name) -> 
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """The tensors of a torch state dict, of safetensors, or of a TensorFlow checkpoint's index.
+    """The tensors of a torch state dict, of safetensors, of ONNX, or of a TensorFlow checkpoint.
 
     TensorFlow's convolutions are turned into torch's layout.
 
@@ -139,6 +162,8 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     """
     if file.name.endswith(TF_INDEX):
         return _tf_checkpoint(file)
+    if file.suffix == ONNX:
+        return _onnx(file)
     return _safetensors(file) if file.suffix == SUFFIX else _state_dict(file)
 
 
@@ -202,6 +227,12 @@ def _state_dict(file: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise WeightsError(f"{file}: not a state dict; its {name!r} names no tensor")
     return state
+
+
+def _onnx(file: Path) -> dict[str, Tensor]:
+    import torch
+
+    return {name: torch.tensor(array) for name, array in read_onnx(file).items()}
 
 
 def _tf_checkpoint(index: Path) -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
+import math
 import os
 import re
 import shutil
@@ -20,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -276,6 +279,27 @@ def read_bounded(file: Path, most: int = LARGEST_TEXT) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most >> 20} MB")
     return content
+
+
+def parse_json(text: str) -> Any:
+    """The content of a JSON document of ours, which may have been damaged.
+
+    Raises:
+        ValueError: it is none, or has a number without bound, of which no integer can be made.
+            Python's own reader takes 2E31223 for infinity, and ends a nesting without end by a
+            ``RecursionError``.
+    """
+
+    def bounded(digits: str) -> float:
+        number = float(digits)
+        if math.isinf(number):
+            raise ValueError(f"{digits} is beyond all bounds")
+        return number
+
+    try:
+        return json.loads(text, parse_float=bounded, parse_constant=bounded)
+    except RecursionError as problem:
+        raise ValueError("nested without end") from problem
 
 
 def unwritable(place: Path, problem: Exception) -> OutputError:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vostool.errors import OutputError
-from vostool.files import is_device
+from vostool.files import is_device, parse_json
 from vostool.version import __version__
 
 LISTING = ".vostool.json"
@@ -116,7 +116,7 @@ def list_files(folder: Path) -> None:
 def listed_files(folder: Path) -> set[str]:
     """The files that vostool noted to have put into a folder; none where there is no such note."""
     try:
-        content = json.loads((folder / LISTING).read_text())
+        content = parse_json((folder / LISTING).read_text())
         if not str(content["made_by"]).startswith("vostool "):
             return set()
         return set(map(str, content["files"]))

@@ -165,8 +165,8 @@ class Pyramid:
         """
         return [
             (
-                _between(target.stride, target.shape[0], level.stride, level.shape[0]),
-                _between(target.stride, target.shape[1], level.stride, level.shape[1]).T.copy(),
+                between(target.stride, target.shape[0], level.stride, level.shape[0]),
+                between(target.stride, target.shape[1], level.stride, level.shape[1]).T.copy(),
             )
             for level in self.levels
         ]
@@ -217,8 +217,13 @@ class Pyramid:
         return _bracket(self._positions(level, axis, pixels), level.shape[axis])
 
 
-def _between(to_stride: int, to_length: int, stride: int, length: int) -> FloatArray:
-    """The matrix (to_length, length) that brings a row of vertices to another stride."""
+def between(to_stride: int, to_length: int, stride: int, length: int) -> FloatArray:
+    """The matrix (to_length, length) that brings a row of vertices to another stride.
+
+    Args:
+        to_stride, to_length: of the row that is made.
+        stride, length: of the row that is there.
+    """
     positions = np.arange(to_length) * np.float64(to_stride / stride)
     if to_stride <= stride:
         return _interpolation(positions, length)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.adapter import Adapter, Suggestion
-from vostool.backbones import DEFAULT
+from vostool.backbones import DEFAULT, find_network
 from vostool.clips import Clip, default_name, open_clip
 from vostool.errors import AdapterError, ClipError, UsageError
 from vostool.mask_propagation import Refiner
@@ -45,7 +45,7 @@ from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Progress, Say, progress_bar, quiet, say
 from vostool.pipeline.refinement import check_strokes, refine
 from vostool.pipeline.suggestion import suggest_frames
-from vostool.presets import Preset, find_preset
+from vostool.presets import PRESETS, Preset, find_preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
 from vostool.writers import WRITERS, Content, open_writer
@@ -218,6 +218,8 @@ class Settings:
         asked = preset if isinstance(preset, Preset) else find_preset(preset or "default")
         if features is not None:
             asked = replace(asked, features=features)
+        elif asked is PRESETS["default"] and not find_network(backbone or DEFAULT).context:
+            asked = replace(asked, features="backbone")
         if adapter is None:
             return cls(asked, backbone or DEFAULT, seed or 0)
         ours = adapter.preset if features is None else replace(adapter.preset, features=features)

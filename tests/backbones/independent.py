@@ -1,4 +1,4 @@
-"""The two networks once more, as plain functions of the public files' tensors.
+"""The networks once more, as plain functions of the public files' tensors.
 
 Written from the public descriptions, not from the package: a name in the file leads to a
 convolution here, so that a tensor that goes to the wrong layer there shows.
@@ -109,3 +109,59 @@ def xception65_deeplab(x: Tensor, w: Tensors) -> dict[str, Tensor]:
         "entry": entry, "skip": skip, "middle": middle, "encoded": encoded, "aspp": aspp,
         "decoder": x,
     }  # fmt: skip
+
+
+def dinov2_small(x: Tensor, w: Tensors, places: Tensor) -> list[Tensor]:
+    """After each of the twelve blocks, and the last norm: tokens (B, 1 + h * w, 384).
+
+    Args:
+        x: (B, 3, 14 * h, 14 * w).
+        w: by the names of the published state dict.
+        places: (1 + h * w, 384) the position embeddings of this grid.
+    """
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        unit = centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+        return unit * w[f"{name}.weight"] + w[f"{name}.bias"]
+
+    def linear(x: Tensor, name: str) -> Tensor:
+        return x @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    patches = F.unfold(x, 14, stride=14).transpose(1, 2)
+    patches = patches @ w["patch_embed.proj.weight"].flatten(1).T + w["patch_embed.proj.bias"]
+    tokens = torch.cat([w["cls_token"].expand(len(x), 1, 384), patches], 1) + places
+    after = []
+    for block in range(12):
+        name = f"blocks.{block}"
+        query, key, value = linear(norm(tokens, f"{name}.norm1"), f"{name}.attn.qkv").chunk(3, -1)
+        heads = []
+        for head in range(6):
+            of = slice(64 * head, 64 * head + 64)
+            likeness = query[..., of] @ key[..., of].transpose(1, 2) / 8
+            heads.append(likeness.softmax(-1) @ value[..., of])
+        tokens = tokens + w[f"{name}.ls1.gamma"] * linear(torch.cat(heads, -1), f"{name}.attn.proj")
+        inner = linear(norm(tokens, f"{name}.norm2"), f"{name}.mlp.fc1")
+        inner = inner * 0.5 * (1 + torch.erf(inner / 2**0.5))
+        tokens = tokens + w[f"{name}.ls2.gamma"] * linear(inner, f"{name}.mlp.fc2")
+        after.append(norm(tokens, "norm"))
+    return after
+
+
+def bicubic(grid: Tensor, h: int, w: int, scale: tuple[float, float]) -> Tensor:
+    """A grid (C, H, W) as (C, h, w), each point where the scale puts it; a = -0.75."""
+
+    def along(length: int, count: int, scale: float) -> Tensor:
+        matrix = torch.zeros(count, length)
+        for n in range(count):
+            at = (n + 0.5) / scale - 0.5
+            first = int(at // 1) - 1
+            for k in range(first, first + 4):
+                t, a = abs(at - k), -0.75
+                near = (a + 2) * t**3 - (a + 3) * t**2 + 1
+                far = a * t**3 - 5 * a * t**2 + 8 * a * t - 4 * a
+                matrix[n, min(max(k, 0), length - 1)] += near if t <= 1 else far
+        return matrix
+
+    rows, columns = along(grid.shape[1], h, scale[0]), along(grid.shape[2], w, scale[1])
+    return rows @ grid @ columns.T

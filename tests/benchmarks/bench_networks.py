@@ -35,7 +35,7 @@ def main() -> None:
     for name, network in BACKBONES.items():
         extract_with(name, FEW)  # warms up
         (few, _), (many, size) = (extract_with(name, frames) for frames in (FEW, MANY))
-        shapes = network.architecture.shapes
+        shapes = network.shapes
         rows.append(
             (
                 f"`{name}`",

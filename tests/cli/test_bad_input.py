@@ -29,7 +29,7 @@ def test_no_such_clip(vostool: Vostool, tmp_path: Path) -> None:
 
 def test_empty_folder(vostool: Vostool, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(vostool("extract", "empty"), "empty", "no JPEG or PNG")
+    refused(vostool("extract", "empty"), "empty", "no JPEG, PNG")
 
 
 def test_frames_of_different_sizes(vostool: Vostool, square_clip: Path) -> None:

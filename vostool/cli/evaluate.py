@@ -164,7 +164,7 @@ def command(
     from vostool.pipeline.preparation import Model
     from vostool.session import Settings
 
-    settings = Settings.of(preset=preset, features=features, seed=seed)
+    settings = Settings.of(preset=preset, features=features, backbone=backbones[0], seed=seed)
     if len(set(backbones)) < len(backbones):
         raise click.UsageError("each --backbone once: the store keeps one set of features of each")
     if random_weights and weights:

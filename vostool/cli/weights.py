@@ -93,7 +93,7 @@ def check(file: str, network_name: str, as_json: bool) -> None:
     if network_name not in networks:
         raise click.UsageError(f"no network {network_name!r}; there are: {', '.join(networks)}")
     found, loadable = find_file(file), networks[network_name].loadable
-    fit = match_state_dict(loadable.build(), read_tensors(found), loadable.rename)
+    fit = match_state_dict(loadable.build(), loadable.arrange(read_tensors(found)), loadable.rename)
     result = {
         "file": str(found),
         "network": network_name,

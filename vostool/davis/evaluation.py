@@ -27,7 +27,7 @@ from vostool.davis.root import DavisSequence
 from vostool.davis.samples import Sample, read_sample, write_sample
 from vostool.davis.session import Protocol, run_sample
 from vostool.errors import DavisError
-from vostool.files import replacing, unwritable
+from vostool.files import parse_json, replacing, unwritable
 from vostool.outputs import check_names_free
 from vostool.pipeline.progress import Progress, Say
 from vostool.store import CacheKey
@@ -212,7 +212,7 @@ def _begin(out: Path, wanted: dict[str, Any]) -> None:
     try:
         for left in (out / SAMPLES).glob(".*"):  # by runs that were killed
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        there = json.loads(file.read_text()) if samples else wanted
+        there = parse_json(file.read_text()) if samples else wanted
         if there != wanted:
             difference = CacheKey(wanted).difference(CacheKey(dict(there)))
             raise DavisError(

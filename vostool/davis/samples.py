@@ -9,7 +9,7 @@ from typing import Any
 
 from vostool.davis.session import Report, Round, SampleRun
 from vostool.errors import VostoolError
-from vostool.files import replacing
+from vostool.files import parse_json, replacing
 from vostool.images import Mask, read_mask
 from vostool.writers.png import write_mask
 
@@ -84,7 +84,7 @@ def read_sample(folder: Path, made_from: dict[str, Any], name: str, number: int)
     """Read a finished sample, or None where there is none, or one made from something else."""
     file = _file(folder, name, number)
     try:
-        content = json.loads(file.read_text())
+        content = parse_json(file.read_text())
         if content["made_from"] != made_from:
             return None
         return Sample(

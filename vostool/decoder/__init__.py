@@ -8,4 +8,5 @@ Segmentation", CVPR 2020, with a target model that takes seconds to fit where ou
 """
 
 WEIGHTS = "decoder"
-"""The name of its shipped weights."""
+"""The name of its shipped weights, for the default network's features. Those for another's go by
+``decoder-NETWORK``, and each file tells whose features it reads."""

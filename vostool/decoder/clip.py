@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from functools import cache
 
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from torch import Tensor
 from vostool.checkpoints import load_weights
 from vostool.decoder import WEIGHTS
 from vostool.decoder.network import Decoder
+from vostool.decoder.strides import by_stride, stride_channels
 from vostool.label_propagation.network import Seen
 from vostool.precision import fast_dtype
 from vostool.store import FeatureReader
@@ -32,8 +32,9 @@ class DecoderClip:
     Args:
         reader: the features.
         device: where to run.
-        decoder: the network in float32, while it is trained; by default the shipped one, in the
+        decoder: the network in float32, while it is trained; by default shipped weights, in the
             device's quickest arithmetic.
+        weights: the shipped ones, by name.
 
     Attributes:
         mixed: whether the decoder is in float32, and is to be run in mixed precision.
@@ -41,11 +42,15 @@ class DecoderClip:
     """
 
     def __init__(
-        self, reader: FeatureReader, device: torch.device, decoder: Decoder | None = None
+        self,
+        reader: FeatureReader,
+        device: torch.device,
+        decoder: Decoder | None = None,
+        weights: str = WEIGHTS,
     ) -> None:
         self.reader, self.pyramid, self.device = reader, reader.pyramid, device
         levels = self.pyramid.backbone.levels  # the context is in the scores alone
-        self.decoder = decoder or _shipped(tuple(level.shape[2] for level in levels), device)
+        self.decoder = decoder or _shipped(weights, stride_channels(self.pyramid), device)
         self.mixed = decoder is not None
         self.coarse = next(n for n, level in enumerate(levels) if level.stride == PRIOR_STRIDE)
         self._seen: OrderedDict[int, Seen] = OrderedDict()
@@ -61,24 +66,19 @@ class DecoderClip:
     def seen(self, frame: int) -> Seen:
         """What the propagator sees of a frame."""
         if frame not in self._seen:
-            coarse = self.pyramid.of_backbone(self.read_frame(frame))[self.coarse :]
-            (self._seen[frame],) = self.decoder.propagator.seen(channels_first(coarse))
+            read = by_stride(self.pyramid, self.read_frame(frame))
+            (self._seen[frame],) = self.decoder.propagator.seen(read[self.coarse :])
             while len(self._seen) > SEEN_KEPT:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(frame)
         return self._seen[frame]
 
 
-def channels_first(levels: Sequence[Tensor]) -> list[Tensor]:
-    """Levels (T, h, w, C) as networks read them, (T, C, h, w)."""
-    return [level.permute(0, 3, 1, 2) for level in levels]
-
-
 @cache
-def _shipped(channels: tuple[int, ...], device: torch.device) -> Decoder:
-    """The shipped decoder, read once a process."""
+def _shipped(weights: str, channels: tuple[int, ...], device: torch.device) -> Decoder:
+    """A shipped decoder, read once a process."""
     decoder = Decoder(channels)
-    load_weights(decoder, find_weights(WEIGHTS))
+    load_weights(decoder, find_weights(weights))
     decoder = decoder.eval().to(  # type: ignore[call-overload]
         device, fast_dtype(device), memory_format=torch.channels_last
     )

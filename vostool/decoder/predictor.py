@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from vostool.adapter import Adapter
-from vostool.decoder.clip import DecoderClip, channels_first
+from vostool.decoder.clip import DecoderClip
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.pixels import Pixels
 from vostool.decoder.scores import Scoring
+from vostool.decoder.strides import by_stride
 from vostool.label_propagation.network import View, with_background
 from vostool.label_propagation.priors import Priors
 from vostool.masks import Mask, confidence
@@ -121,7 +122,7 @@ class DecoderPredictor:
     def _inputs(
         self, frames: range, features: Sequence[Tensor], priors: Sequence[Tensor | None]
     ) -> tuple[list[Tensor], Evidence]:
-        """The backbone's levels (T, C, h, w) of some frames, and the evidence, given priors."""
+        """The backbone's features (T, C, h, w) a stride, and the evidence, given priors."""
         on_grid = torch.cat(
             [
                 self._on_grid(frame, [level[t : t + 1] for level in features])
@@ -135,8 +136,8 @@ class DecoderPredictor:
             torch.stack([self._stroke_maps(frame) for frame in frames]),
         )
         dtype = self._decoder.gain.dtype
-        levels = [level.to(dtype) for level in self._pyramid.of_backbone(features)]
-        return channels_first(levels), evidence.to(dtype)
+        levels = [level.to(dtype) for level in by_stride(self._pyramid, features)]
+        return levels, evidence.to(dtype)
 
     def _decode(
         self, levels: Sequence[Tensor], evidence: Evidence, *, everywhere: bool = True

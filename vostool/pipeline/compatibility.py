@@ -8,11 +8,11 @@ from pathlib import Path
 from vostool.adapter import Adapter
 from vostool.backbones import DEFAULT, find_network
 from vostool.checkpoints import TRAINED_ON, read_metadata
-from vostool.decoder import WEIGHTS as DECODER_WEIGHTS
+from vostool.decoder import WEIGHTS as DECODER
 from vostool.errors import AdapterError, WeightsError
 from vostool.presets import Preset
 from vostool.store import STAGES_OF, CacheKey, FeatureReader
-from vostool.weights import find_weights
+from vostool.weights import find_weights, shipped
 
 
 def check_models(preset: Preset, network: str, weights: str | None, model: str) -> None:
@@ -32,7 +32,7 @@ def check_models(preset: Preset, network: str, weights: str | None, model: str) 
     if "context" in STAGES_OF[preset.features]:
         check_rnn(find_weights(model), fingerprint, network)
     if preset.decoder:
-        check_decoder(fingerprint, network)
+        find_decoder(fingerprint, network)
 
 
 def check_rnn(rnn: Path, fingerprint: str | None, of: str) -> None:
@@ -54,21 +54,24 @@ def check_rnn(rnn: Path, fingerprint: str | None, of: str) -> None:
         )
 
 
-def check_decoder(fingerprint: str | None, of: str) -> None:
-    """Make sure that the shipped decoder was trained for the features it is to read.
+def find_decoder(fingerprint: str | None, of: str) -> str:
+    """The name of the shipped decoder that was trained for some features.
 
     Args:
         fingerprint: of the backbone's weights.
         of: whose features they are, for the message.
 
     Raises:
-        AdapterError: it was trained for other ones.
+        AdapterError: none was.
     """
-    if read_metadata(find_weights(DECODER_WEIGHTS)).get(TRAINED_ON, "") != fingerprint:
-        raise AdapterError(
-            f"{of}: the decoder reads the features of {DEFAULT}, these are others; "
-            f"use --preset paper, or run vostool extract again with {DEFAULT}"
-        )
+    for name in shipped():
+        ours = name == DECODER or name.startswith(f"{DECODER}-")
+        if ours and read_metadata(find_weights(name)).get(TRAINED_ON, "") == fingerprint:
+            return name
+    raise AdapterError(
+        f"{of}: no decoder reads these features; use --preset paper, or run vostool extract again "
+        f"with {DEFAULT}"
+    )
 
 
 def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vostool.adapter import Adapter
 from vostool.masks import Mask, argmax_mask, confidence
-from vostool.pipeline.compatibility import check_decoder
+from vostool.pipeline.compatibility import find_decoder
 from vostool.presets import Preset
 from vostool.pyramid import Pyramid
 from vostool.scribbles import BACKGROUND
@@ -63,8 +63,8 @@ def find_predictor(reader: FeatureReader, preset: Preset, device: str = "auto") 
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.runtime import find_device
 
-    check_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return partial(DecoderPredictor, DecoderClip(reader, find_device(device)))
+    weights = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
+    return partial(DecoderPredictor, DecoderClip(reader, find_device(device), weights=weights))
 
 
 class LinearPredictor:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import google_crc32c
 from zarr.storage import LocalStore, WrapperStore
 
+from vostool.files import parse_json
+
 if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
@@ -74,7 +76,7 @@ class Manifest:
         Raises:
             ValueError, KeyError, TypeError: it is not whole.
         """
-        stored = json.loads(text)
+        stored = parse_json(text)
         files = {
             str(path): Entry(int(length), int(crc))
             for path, (length, crc) in stored["files"].items()

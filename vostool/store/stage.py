@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore
 
 from vostool.errors import BrokenStageError, StoreError, UnreadableStageError
-from vostool.files import reason
+from vostool.files import parse_json, reason
 from vostool.pyramid import Level, Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import CHUNK_FRAMES, chunk_name
@@ -200,7 +199,7 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
 def read_source(folder: Path) -> dict[str, Any]:
     """Where a stage's clip lies now, if it was moved since; nothing where that is not known."""
     try:
-        stored = json.loads((folder / SOURCE).read_text())
+        stored = parse_json((folder / SOURCE).read_text())
         return {"source": str(stored["source"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

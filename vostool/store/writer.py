@@ -25,7 +25,16 @@ import numpy.typing as npt
 import zarr
 from filelock import FileLock, Timeout
 
-from vostool.files import exchange, flush, flush_folder, flush_tree, put, replacing, unwritable
+from vostool.files import (
+    exchange,
+    flush,
+    flush_folder,
+    flush_tree,
+    parse_json,
+    put,
+    replacing,
+    unwritable,
+)
 from vostool.pyramid import Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import (
@@ -258,7 +267,7 @@ class StageWriter:
         """The whole frames that an earlier attempt under this key has left, and its seconds."""
         nothing = 0, 0.0
         try:
-            record = json.loads((self.folder / PROGRESS).read_text())
+            record = parse_json((self.folder / PROGRESS).read_text())
             key, frames, seconds = record["key"], int(record["frames"]), float(record["seconds"])
             if key != self.cache_key.digest or record["layout"] != self._layout():
                 return nothing
@@ -279,7 +288,7 @@ class StageWriter:
         """
         digest = hashlib.blake2b(digest_size=16)
         for file in sorted(self.folder.rglob("zarr.json")):
-            stored = json.loads(file.read_text())
+            stored = parse_json(file.read_text())
             if "shape" in stored:
                 stored["shape"] = stored["shape"][1:]
             else:
@@ -295,7 +304,7 @@ class StageWriter:
         with suppress(OSError):
             for row in (self.folder / WRITTEN).read_text(errors="replace").splitlines():
                 with suppress(ValueError, TypeError):
-                    path, length, crc32c = json.loads(row)
+                    path, length, crc32c = parse_json(row)
                     written[str(path)] = Entry(int(length), int(crc32c))
         return written
 

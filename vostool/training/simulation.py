@@ -88,18 +88,20 @@ class ShotFeatures:
 
 @torch.inference_mode()
 def read_shot(
-    images: npt.NDArray[np.uint8], backbone: Backbone, rnn: SpatioTemporalRNN
+    images: npt.NDArray[np.uint8], backbone: Backbone, rnn: SpatioTemporalRNN | None
 ) -> ShotFeatures:
-    """Run both networks over a shot.
+    """Run the networks over a shot.
 
     Args:
         images: (T, H, W, 3).
-        backbone: the default network.
-        rnn: that was trained for it.
+        backbone: the network.
+        rnn: that was trained for it; None where the preset reads no context.
     """
     size = images.shape[1], images.shape[2]
     pyramid = Pyramid(size, size, backbone.levels(*size))
     features = backbone.features(images)
+    if rnn is None:
+        return ShotFeatures(features, pyramid, kind="backbone")
     levels = [torch.from_numpy(level).to(rnn.U.device) for level in features]
     context = rnn(on_one_grid(levels, pyramid))[0].half().cpu().numpy()
     both = pyramid.with_context(context_pyramid(pyramid, rnn.config.out_channels))

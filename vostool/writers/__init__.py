@@ -39,8 +39,16 @@ WRITERS = {
     "overlay": Format(f"{__name__}.overlay", "a video to look at", ".mp4", shows_frames=True),
     "binary": Format(f"{__name__}.binary", "a folder of black and white PNGs an object"),
     "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json"),
+    "cutout": Format(f"{__name__}.cutout", "RGBA PNGs of the objects", shows_frames=True),
+    "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
+    "png-mov": Format(
+        f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", shows_frames=True
+    ),
+    "prores": Format(
+        f"{__name__}.prores", "a video with alpha, ProRes 4444", ".mov", shows_frames=True
+    ),
     "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
     "yolo": Format(f"{__name__}.yolo", "YOLO segmentation, polygons", shows_frames=True),
     "youtube-vis": Format(f"{__name__}.youtube_vis", "YouTube-VIS instances, RLE", ".json"),

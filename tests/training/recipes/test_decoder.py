@@ -12,6 +12,7 @@ from PIL import Image
 from tests.training.test_data import video
 from vostool.backbones import Backbone, load_backbone
 from vostool.checkpoints import write_weights
+from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import Decoder
 from vostool.errors import ClipError, WeightsError
 from vostool.strnn.context import load_rnn
@@ -23,6 +24,8 @@ from vostool.training.trainer import Schedule, train
 from vostool.weights import find_weights
 
 SIZE, FRAMES = (64, 96), 3
+CHANNELS = (24, 40, 192, 512)
+"""Of the default network's features, a stride."""
 CPU = torch.device("cpu")
 
 
@@ -114,3 +117,35 @@ def test_another_networks_weights_are_no_beginning(tmp_path: Path) -> None:
         write_weights(tmp_path / "w.safetensors", other, {})
         with pytest.raises(WeightsError, match=r"is no decoder's; wrong network\?"):
             begin_from(new_decoder(), tmp_path / "w.safetensors")
+
+
+@torch.inference_mode()
+def test_a_decoder_of_fewer_features_says_what_it_said(tmp_path: Path) -> None:
+    """The default network's decoder begins one for dinov2-small's features, and is deaf to them."""
+    narrow, wide = new_decoder(seed=1), new_decoder(seed=2, backbone="dinov2-small")
+    write_weights(tmp_path / "w.safetensors", narrow.state_dict(), {})
+    begin_from(narrow, tmp_path / "w.safetensors")  # rounded alike
+    begin_from(wide, tmp_path / "w.safetensors")
+    torch.manual_seed(0)
+    strides = [
+        torch.randn(1, n, 16 // k, 16 // k) for n, k in zip(CHANNELS, (1, 2, 4, 8), strict=True)
+    ]
+    wider = [*strides[:2], torch.cat([strides[2], torch.randn(1, 128, 4, 4)], 1), strides[3]]
+    evidence = Evidence(
+        torch.randn(1, 2, 16, 16), torch.rand(1, 3, 4, 4), torch.zeros(1, 3, 16, 16)
+    )
+    torch.testing.assert_close(wide(wider, evidence), narrow(strides, evidence))
+    (ours,) = wide.propagator.seen(wider[2:])
+    (theirs,) = narrow.propagator.seen(strides[2:])
+    torch.testing.assert_close(ours.descriptor, theirs.descriptor)
+    torch.testing.assert_close(ours.looks, theirs.looks)
+
+
+def test_a_decoder_is_trained_for_another_networks_features(tmp_path: Path) -> None:
+    sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
+    decoder = new_decoder(backbone="dinov2-small")
+    backbone = load_backbone("dinov2-small", CPU, "random")
+    step = DecoderStep(decoder, backbone, None, sampler, CPU)
+    step.loss(0).backward()  # type: ignore[no-untyped-call]
+    gradient = decoder.propagator.describe.weight.grad
+    assert isinstance(gradient, torch.Tensor) and gradient[:, 192:320].any()

@@ -13,6 +13,7 @@ from torch import Tensor
 from vostool.backbones import find_network
 from vostool.backbones.architecture import Architecture
 from vostool.checkpoints import COUNTER, TRAINED_ON, fingerprint, load_weights, write_weights
+from vostool.errors import WeightsError
 from vostool.files import replacing
 from vostool.pipeline.progress import Progress, quiet
 from vostool.pyramid import Pyramid
@@ -72,6 +73,8 @@ def _network(
     setting: Setting, backbone: str, weights: str | None, fixed_backbone: bool
 ) -> ContextNetwork:
     described = find_network(backbone)
+    if described.beside is not None:
+        raise WeightsError(f"{backbone}: reads no context; train its decoder instead")
     network = ContextNetwork(
         described.architecture, described.find_weights(weights), setting.seed
     ).train()

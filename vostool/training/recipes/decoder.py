@@ -48,45 +48,57 @@ CARRIED = 0.5
 """What the loss of carried labels weighs, against that of masks."""
 PROPAGATOR_SHARE = 4.0
 """Of the learning rate, for what carries labels."""
+AT_STRIDE_16 = "read_features.2.weight"
+BOTH_STRIDES = ("propagator.describe.weight", "propagator.read_features.weight")
+"""What reads the features of stride 16, and what reads those of stride 32 behind them."""
 ATTEMPTS = 100
 """Shots in a row without an object that can be marked, before training gives up."""
 
 
-def decoder(setting: Setting, *, weights: str | None, model: str) -> DecoderTask:
+def decoder(setting: Setting, *, backbone: str, weights: str | None, model: str) -> DecoderTask:
     """The network that makes masks of the classifier's scores.
 
     Args:
         setting: of the training.
-        weights: of the default backbone: a file, or None to look where they are kept.
-        model: the RNN's weights: the name of shipped ones or a file.
+        backbone: the network whose features it reads.
+        weights: of the backbone: a file, or None to look where they are kept.
+        model: the RNN's weights, where the preset reads context of this backbone: the name of
+            shipped ones or a file.
     """
-    return DecoderTask(setting, weights, find_weights(model))
+    rnn = find_weights(model) if find_network(backbone).context else None
+    return DecoderTask(setting, backbone, weights, rnn)
 
 
-def new_decoder(seed: int = 0) -> Decoder:
-    """An untrained decoder for the default network's features."""
+def new_decoder(seed: int = 0, backbone: str = DEFAULT) -> Decoder:
+    """An untrained decoder for a network's features."""
     torch.manual_seed(seed)
-    return Decoder([shape.channels for shape in find_network(DEFAULT).architecture.shapes])
+    return Decoder(find_network(backbone).stride_channels)
 
 
 def begin_from(decoder: Decoder, file: Path) -> None:
     """Give a decoder the weights of another, which may have known less evidence.
 
     What the other had not is as in an untrained decoder; convolutions that read more than they did
-    begin with zeros for what is new. So is ``presence``, which is learnt of the decoder at its end.
+    begin with zeros for what is new, and what is new at stride 16 comes before stride 32. So is
+    ``presence``, which is learnt of the decoder at its end.
 
     Raises:
         WeightsError: the file cannot be read, or has a tensor that is no decoder's.
     """
-    state = decoder.state_dict()
-    for name, tensor in read_tensors(file).items():
+    state, theirs = decoder.state_dict(), read_tensors(file)
+    for name, tensor in theirs.items():
         if name.startswith("presence."):
             continue
         ours = name.replace("read_score.", "read_evidence.")  # as in version 0.1
         if ours not in state or state[ours].dim() != tensor.dim():
             raise WeightsError(f"{file}: its {name} is no decoder's; wrong network?")
+        here = [slice(0, length) for length in tensor.shape]
         widened = torch.zeros_like(state[ours])
-        widened[tuple(slice(0, n) for n in tensor.shape)] = tensor.float()
+        if ours in BOTH_STRIDES:
+            fine = theirs[AT_STRIDE_16].shape[1]
+            widened[:, fine - tensor.shape[1] :] = tensor[:, fine:]
+            here[1] = slice(0, fine)
+        widened[tuple(here)] = tensor[tuple(here)].float()
         state[ours] = widened
     decoder.load_state_dict(state)
 
@@ -96,34 +108,39 @@ class DecoderTask:
 
     Args:
         setting: of the training.
-        weights: of the default backbone.
-        rnn: the file of the RNN's.
+        backbone: the network whose features are read.
+        weights: of the backbone.
+        rnn: the file of the RNN's, if context is read.
         step: what is optimised.
     """
 
     def __init__(
         self,
         setting: Setting,
+        backbone: str,
         weights: str | None,
-        rnn: Path,
+        rnn: Path | None,
         step: type[DecoderStep] | None = None,
     ) -> None:
-        self._weights = weights
-        self.network = new_decoder(setting.seed)
+        self._backbone, self._weights = backbone, weights
+        self.network = new_decoder(setting.seed, backbone)
         if setting.init is not None:
             begin_from(self.network, initial_weights(setting.init, WEIGHTS))
-        backbone = load_backbone(DEFAULT, setting.device, weights)
         self.step = (step or DecoderStep)(
-            self.network, backbone, load_rnn(rnn), setting.sampler, setting.device
+            self.network,
+            load_backbone(backbone, setting.device, weights),
+            None if rnn is None else load_rnn(rnn).to(setting.device),
+            setting.sampler,
+            setting.device,
         )
-        self.settings: dict[str, Any] = {"model": fingerprint(rnn)}
+        self.settings: dict[str, Any] = {} if rnn is None else {"model": fingerprint(rnn)}
 
     def prepare(self, progress: Progress) -> None:
         """Nothing is made beforehand."""
 
     def write(self, out: Path) -> list[Path]:
         """The decoder."""
-        reads = find_network(DEFAULT).fingerprint(self._weights)
+        reads = find_network(self._backbone).fingerprint(self._weights)
         write_weights(out / WEIGHTS, self.network.state_dict(), {TRAINED_ON: reads})
         return [out / WEIGHTS]
 
@@ -134,7 +151,7 @@ class DecoderStep:
     Args:
         decoder: what is trained.
         backbone: whose features it reads; fixed.
-        rnn: whose context the classifier reads too; fixed.
+        rnn: whose context the classifier reads too, if it does; fixed, on the device.
         sampler: of each iteration's shot.
         device: where it runs.
     """
@@ -143,12 +160,12 @@ class DecoderStep:
         self,
         decoder: Decoder,
         backbone: Backbone,
-        rnn: SpatioTemporalRNN,
+        rnn: SpatioTemporalRNN | None,
         sampler: ShotSampler,
         device: torch.device,
     ) -> None:
         self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._backbone, self._rnn, self._sampler = backbone, rnn.to(device), sampler
+        self._backbone, self._rnn, self._sampler = backbone, rnn, sampler
         self._device = device
 
     def groups(self) -> list[Group]:

@@ -15,11 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vostool.backbones import DEFAULT, find_network
 from vostool.decoder import WEIGHTS
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import FINE, Decoder
 from vostool.decoder.predictor import DecoderPredictor
+from vostool.errors import WeightsError
 from vostool.label_propagation.network import margin, with_background
 from vostool.precision import mixed_precision
 from vostool.training.recipes import Setting
@@ -35,16 +37,25 @@ MISSED = 20.0
 in a mask, the other costs some microseconds."""
 
 
-def presence(setting: Setting, *, weights: str | None, model: str) -> DecoderTask:
+def presence(setting: Setting, *, backbone: str, weights: str | None, model: str) -> DecoderTask:
     """What tells where an object may be.
 
     Args:
-        setting: of the training, which begins from a decoder; by default the shipped one.
-        weights: of the default backbone: a file, or None to look where they are kept.
-        model: the RNN's weights: the name of shipped ones or a file.
+        setting: of the training, which begins from a decoder; for the default network's features
+            by default from the shipped one.
+        backbone: the network whose features the decoder reads.
+        weights: of the backbone: a file, or None to look where they are kept.
+        model: the RNN's weights, where the preset reads context of this backbone.
+
+    Raises:
+        WeightsError: there is no decoder to begin from.
     """
-    decoder = setting.init or find_weights(WEIGHTS).parent
-    return DecoderTask(replace(setting, init=decoder), weights, find_weights(model), PresenceStep)
+    if setting.init is None:
+        if backbone != DEFAULT:
+            raise WeightsError("presence is learnt of a decoder; give the folder of one as --init")
+        setting = replace(setting, init=find_weights(WEIGHTS).parent)
+    rnn = find_weights(model) if find_network(backbone).context else None
+    return DecoderTask(setting, backbone, weights, rnn, PresenceStep)
 
 
 class PresenceStep(DecoderStep):

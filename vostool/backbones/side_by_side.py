@@ -1,0 +1,39 @@
+"""Several networks as one: the levels of all, over the same frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from vostool.backbones.torch_backbone import TorchBackbone
+from vostool.pyramid import Level
+
+
+class SideBySide:
+    """A :class:`vostool.backbones.Backbone`: the levels of several, by stride.
+
+    Args:
+        networks: they; of levels of one stride, the first network's come first.
+    """
+
+    def __init__(self, networks: Sequence[TorchBackbone]) -> None:
+        self._networks = networks
+        self.precision = networks[0].precision
+
+    def levels(self, height: int, width: int) -> tuple[Level, ...]:
+        """The grids that frames of this size give, finest first."""
+        every = [level for one in self._networks for level in one.levels(height, width)]
+        return tuple(sorted(every, key=lambda level: level.stride))
+
+    def features(self, frames: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float16]]:
+        """Features of some frames (B, H, W, 3) uint8 RGB: (B, h, w, C) float16 a level."""
+        named = {
+            level.name: grid
+            for one in self._networks
+            for level, grid in zip(
+                one.levels(*frames.shape[1:3]), one.features(frames), strict=True
+            )
+        }
+        return [named[level.name] for level in self.levels(*frames.shape[1:3])]

@@ -1,0 +1,91 @@
+"""CVAT for images 1.1: an XML file with a mask for each object and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import cv2
+import numpy as np
+
+from vostool.files import replacing, unwritable
+from vostool.images import Mask
+from vostool.writers import Content
+
+VERSION = "1.1"
+"""Of CVAT's format."""
+
+
+class CvatWriter:
+    """A :class:`vostool.writers.MaskWriter`: an image's masks as they come.
+
+    Args:
+        stream: the file.
+        content: what the masks are of.
+        folder: where it is being made.
+    """
+
+    def __init__(self, stream: TextIO, content: Content, folder: Path) -> None:
+        self._stream, self._content, self.folder = stream, content, folder
+        meta = Element("meta")
+        labels = SubElement(SubElement(meta, "task"), "labels")
+        for object_id in content.object_ids:
+            SubElement(SubElement(labels, "label"), "name").text = _label(object_id)
+        stream.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
+        stream.write(f"<version>{VERSION}</version>\n")
+        self._put(meta)
+
+    def write(self, frame: int, mask: Mask) -> None:
+        """Take the next frame's mask."""
+        height, width = mask.shape
+        image = Element("image", id=str(frame), name=self._content.file(frame))
+        image.attrib |= {"width": str(width), "height": str(height)}
+        for object_id in self._content.object_ids:
+            found = (mask == object_id).astype(np.uint8)
+            if found.any():
+                SubElement(image, "mask", _attributes(found, object_id))
+        self._put(image)
+
+    def finish(self) -> None:
+        """Write the end."""
+        self._stream.write("</annotations>\n")
+
+    def _put(self, element: Element) -> None:
+        self._stream.write(tostring(element, encoding="unicode") + "\n")
+
+
+def _label(object_id: int) -> str:
+    return f"object {object_id}"
+
+
+def _attributes(found: Mask, object_id: int) -> dict[str, str]:
+    """Of a mask (H, W) of 0 and 1: its box, and in it run lengths by rows, of background first."""
+    left, top, width, height = cv2.boundingRect(found)
+    inside = found[top : top + height, left : left + width].ravel()
+    changes = np.flatnonzero(np.diff(inside, prepend=0))
+    runs = np.diff(changes, prepend=0, append=inside.size)
+    box = {"left": left, "top": top, "width": width, "height": height}
+    return {
+        "label": _label(object_id), "source": "file", "occluded": "0", "z_order": "0",
+        "rle": ", ".join(map(str, runs.tolist())),
+        **{side: str(value) for side, value in box.items()},
+    }  # fmt: skip
+
+
+@contextmanager
+def open_writer(file: Path, content: Content) -> Iterator[CvatWriter]:
+    """Open a file to write to; it appears when it is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        with replacing(file, ".xml") as tmp, tmp.open("w", encoding="utf-8") as stream:
+            writer = CvatWriter(stream, content, tmp.parent)
+            yield writer
+            writer.finish()
+    except OSError as problem:
+        raise unwritable(file, problem) from problem
