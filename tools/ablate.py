@@ -206,11 +206,10 @@ def find_predictor(
         return predictors.find_predictor(reader, preset, device)
     import torch
 
-    from vostool.checkpoints import load_weights
     from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
     from vostool.pipeline.compatibility import find_decoder
-    from vostool.training.recipes.decoder import new_decoder
+    from vostool.training.recipes.decoder import begin_from, new_decoder
 
     class Ablated(DecoderPredictor):
         def _inputs(self, frames: Any, features: Any, priors: Any) -> Any:
@@ -230,7 +229,7 @@ def find_predictor(
         shipped = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
         return partial(Ablated, DecoderClip(reader, cpu, weights=shipped))
     decoder = new_decoder(backbone=backbone)
-    load_weights(decoder, weights)
+    begin_from(decoder, weights)  # which may have known fewer features
     return partial(Ablated, DecoderClip(reader, cpu, decoder.eval()))
 
 

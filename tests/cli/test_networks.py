@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Vostool
+from tests.backbones.test_dinov2 import published_file
+from tests.conftest import Vostool, square_mask
 from tests.training.test_data import video
 from vostool.backbones import BACKBONES
 from vostool.images import read_mask
@@ -134,3 +135,21 @@ def test_a_network_can_be_trained_and_run(
     assert vostool("extract", square_clip, *net).status == 0
     done = vostool("propagate", "square", "--backbone", RESNET, "--model", "two/rnn.safetensors")
     assert (done.status, done.out) == (0, "square\n"), done.err
+
+
+def test_default_goes_through_with_dinov2_small(
+    vostool: Vostool, square_clip: Path, square_scribbles: Path
+) -> None:
+    """With its own decoder and without context: nothing is propagated."""
+    published_file()
+    done = vostool(
+        *("segment", square_clip, "--scribbles", square_scribbles, "--out", "m"),
+        *("--backbone", "dinov2-small"),
+    )
+    assert (done.status, done.out) == (0, "m\n"), done.err
+    (row,) = (json.loads(line) for line in vostool("store", "ls", "--json").out.splitlines())
+    assert (row["network"], row["stage"]) == ("dinov2-small", "backbone")
+    masks = np.stack([read_mask(f) for f in sorted((square_clip.parent / "m").glob("*.png"))])
+    truth = np.stack([square_mask(t) for t in range(len(masks))])
+    both, either = (masks > 0) & truth, (masks > 0) | truth
+    assert both.sum() / either.sum() > 0.8

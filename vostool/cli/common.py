@@ -76,7 +76,10 @@ model_option = click.option(
 )
 
 
-BACKBONE_HELP = "The network that makes features; vostool weights ls lists them."
+BACKBONE_HELP = (
+    "The network that makes features: efficientnet-lite0 where it should be quick, dinov2-small "
+    "where it should be right the first time; vostool weights ls lists them."
+)
 backbone_option = click.option(
     "--backbone",
     default="efficientnet-lite0",
