@@ -105,9 +105,9 @@ def command(
     from vostool.adapter import Adapter
     from vostool.images import read_mask
     from vostool.known_masks import read_known_masks
+    from vostool.opening import OpenClip
     from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
-    from vostool.session import OpenClip
     from vostool.store import FeatureStore
     from vostool.writers.png import mask_file
 
