@@ -147,6 +147,19 @@ def test_a_kill_loses_nothing_that_was_acknowledged(server: Server, acknowledged
     assert there == [f"s{number}" for number in range(len(there))], "not in their order"
 
 
+def test_another_address_and_a_port_that_is_taken(store: Path, vostool: Vostool) -> None:
+    server = Server(store, "--host", "127.0.0.2")
+    where = urlsplit(server.url)
+    assert where.hostname == "127.0.0.2"
+    assert Listener(server.url).hear_until(type="hello")["clip"] == "bikes"
+    words = ("--host", "127.0.0.2", "--port", where.port, "--session", "other", "--no-browser")
+    done = vostool("scribble", "bikes", *words)
+    assert done.status == 1 and f"127.0.0.2:{where.port} cannot be listened on" in done.errors[0]
+    server.kill()
+    done = vostool("scribble", "bikes", "--host", "203.0.113.7", "--session", "other")
+    assert done.status == 1 and "name another --port or --host" in done.errors[0]
+
+
 def test_runs_are_the_map() -> None:
     pixels = np.random.default_rng(0).integers(0, 3, (20, 30)).astype(np.uint8)
     pixels[5:9] = 7

@@ -17,6 +17,11 @@ const LOOK_EVERY = 120; // milliseconds
 
 const $ = (id) => document.getElementById(id);
 
+// Of a stroke; crypto.randomUUID is not there where a page is reached by --host.
+function newId() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 class Page extends Drawing {
   frame = 0;
   tool = "draw";
@@ -148,7 +153,7 @@ class Page extends Drawing {
     const thin = thinned(points, LEAST_STEP / this.view.scale);
     const stroke = {
       do: "draw",
-      id: crypto.randomUUID(),
+      id: newId(),
       frame: this.frame,
       object_id: this.objects.chosen,
       width: this.width,

@@ -34,8 +34,8 @@ export class ObjectList {
     if (rows === this.#rows || this.list.contains(document.activeElement?.closest?.('[type="text"]'))) return;
     this.#rows = rows;
     this.list.replaceChildren(
-      ...objects.map((object) => this.#row(object, names[object] ?? `object ${object}`, colour(object))),
       this.#row(BACKGROUND, "background", colour(BACKGROUND)),
+      ...objects.map((object) => this.#row(object, names[object] ?? `object ${object}`, colour(object))),
     );
     this.#mark();
   }
