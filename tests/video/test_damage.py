@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import struct
 from pathlib import Path
 
 import av
@@ -184,3 +185,14 @@ def test_remuxing_does_not_hide_damage(tmp_path: Path) -> None:
     remux(file, tmp_path / "w.mkv")
     with pytest.raises(ClipError, match=f"frame {HIT} does not decode"):
         list(open_clip(tmp_path / "w.mkv").frames())
+
+
+def test_a_head_that_overstates_the_duration_costs_no_frame(footage: Path, tmp_path: Path) -> None:
+    content = bytearray((footage / "plain.mkv").read_bytes())
+    at = content.index(b"\x44\x89\x88") + 3  # Matroska's Duration, of 8 bytes
+    (seconds,) = struct.unpack_from(">d", content, at)
+    struct.pack_into(">d", content, at, 2 * seconds)
+    (tmp_path / "v.mkv").write_bytes(content)
+    clip = open_clip(tmp_path / "v.mkv")
+    assert [number_of(frame) for frame in clip.frames()] == list(range(60))
+    assert clip.incomplete == f"{tmp_path / 'v.mkv'}: is cut off; its last whole frame is 59"

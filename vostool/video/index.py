@@ -127,13 +127,13 @@ def _without_gaps(ticks: list[int], listing: Listing) -> list[int]:
 
     Packets come in the order of decoding: at a cut, a frame can be there and one that is shown
     before it not. None is missing up to the time at which the last is decoded; after that, some may
-    be, and where nobody knows of a cut, a gap tells of it.
+    be: a gap tells of it, where there are true times.
     """
     usual = median(later - tick for tick, later in pairwise(ticks)) if len(ticks) > 1 else 0
     for number in range(len(ticks) - 1, 0, -1):
         if listing.last_dts is None or ticks[number] <= listing.last_dts:
             break
-        if listing.whole is False or ticks[number] - ticks[number - 1] > 1.5 * usual:
+        if not listing.timed or ticks[number] - ticks[number - 1] > 1.5 * usual:
             ticks = ticks[:number]
     return ticks
 

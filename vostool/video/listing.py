@@ -59,6 +59,8 @@ class Listing:
         whole: whether the file goes to its end, as its head tells of it; None where that says
             nothing.
         last_dts: when the last packet is decoded, where that is known.
+        timed: the container tells when frames are shown; AVI tells their order in decoding, of
+            which FFmpeg makes times.
     """
 
     time_base: Fraction
@@ -68,6 +70,7 @@ class Listing:
     digest: bytes = b""
     whole: bool | None = None
     last_dts: int | None = None
+    timed: bool = True
 
 
 def list_packets(path: Path) -> Listing:
@@ -103,7 +106,7 @@ def list_packets(path: Path) -> Listing:
         return Listing(
             stream.time_base or Fraction(1), stream.average_rate, ticks or None,
             sorted(keyframes, key=lambda key: key.tick), pictures.digest(),
-            whole, dts,
+            whole, dts, container.format.name != "avi",
         )  # fmt: skip
 
 
@@ -126,7 +129,7 @@ def _is_whole(
             file.seek(-1, os.SEEK_END)
             return file.read() == GIF_TRAILER
     if name.startswith("mov"):
-        return packets >= len(stream.index_entries)
+        return packets >= sum(entry.size > 0 for entry in stream.index_entries)
     if name in ("matroska,webm", "flv") and container.duration:
         return end > container.duration / 1e6 - EARLY
     return None
