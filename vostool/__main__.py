@@ -5,6 +5,8 @@ It answers to signals before it loads what the commands need.
 
 from __future__ import annotations
 
+import os
+
 from vostool.stops import run_stoppable
 
 
@@ -17,6 +19,10 @@ def run() -> None:
     Raises:
         SystemExit: else, always, with the exit status.
     """
+
+    # Threads that wait for others sleep: spinning, they take the core from whoever has the work as
+    # soon as anything else runs on the machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
     def work() -> None:
         from vostool.cli import run as run_command
