@@ -29,7 +29,7 @@ from typing import Any
 LIBRARIES = (
     "av", "cv2", "h5py", "rich.progress", "rich.table", "safetensors.torch", "torch", "zarr",
     "vostool.davis.evaluation", "vostool.davis.pictures", "vostool.davis.results",
-    "vostool.mask_propagation.frame_propagator", "vostool.session",
+    "vostool.mask_propagation.frame_propagator", "vostool.opening", "vostool.session",
     "vostool.training.recipes.context", "vostool.training.recipes.decoder", "vostool.training.run",
 )  # fmt: skip
 """What the commands load when they run."""

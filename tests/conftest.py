@@ -159,7 +159,7 @@ def square_store(once: Once, square_clip: Path, tmp_path: Path) -> FeatureStore:
 @pytest.fixture
 def square_adapter(square_store: FeatureStore, square_scribbles: Path, tmp_path: Path) -> Path:
     """``a.h5``: the default preset's adapter of the square, after a round of its scribbles."""
-    from vostool.session import OpenClip
+    from vostool.opening import OpenClip
 
     session = OpenClip(square_store.clip("square")).session()
     session.add_scribbles(square_scribbles)

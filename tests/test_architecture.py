@@ -18,11 +18,12 @@ PACKAGE = Path(vostool.__file__).parent
 ROOMS = (
     {"cli", "__main__"},
     {"training", "davis", "doctor", "page"},
-    {"__init__", "session"},
+    {"__init__", "opening", "session"},
     {"pipeline"},
     {"mask_propagation"},
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
+    {"known_masks"},
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
     {"checkpoints", "exr", "images", "presets"},

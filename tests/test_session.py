@@ -15,8 +15,8 @@ import vostool
 from tests.conftest import moving_square, square_mask
 from vostool import AdapterError, ClipError, ScribbleError, Session, Stroke, UsageError
 from vostool.errors import MissingStageError
+from vostool.opening import OpenClip, Settings
 from vostool.presets import PRESETS
-from vostool.session import OpenClip, Settings
 from vostool.writers.png import mask_file
 
 FRAMES = 12

@@ -132,9 +132,10 @@ def play(
 
     from vostool.davis.metrics import f_measure, jaccard
     from vostool.davis.session import Protocol, run_sample
+    from vostool.opening import Settings
     from vostool.pipeline.preparation import Model, prepare
     from vostool.pipeline.progress import progress_bar, say
-    from vostool.session import Session, Settings
+    from vostool.session import Session
     from vostool.store import FeatureStore
 
     preset = replace(Settings.of(backbone=backbone).preset, decoder=row != "classifier")

@@ -23,7 +23,15 @@ sys.path.insert(0, str(environment.REPOSITORY / "examples"))
 
 import quickstart
 
-NEEDED = ("py.typed", "weights/decoder.safetensors", "weights/rnn.md", "session.py")
+NEEDED = (
+    "py.typed",
+    "weights/decoder.safetensors",
+    "weights/rnn.md",
+    "session.py",
+    "page/static/index.html",
+    "page/static/app.js",
+    "page/static/style.css",
+)
 """Files of the package that are no modules, or that everything stands on."""
 
 

@@ -63,6 +63,7 @@ def draw_round(tab: Tab, file: Path) -> None:
                 tab.page.click("#add-object")
                 tab.until(f"page.objectIds().length > {known}")
             tab.ask(f"page.choose({stroke['object_id']})")
+            tab.until(f"page.masks.get({frame})?.version >= page.version || !page.rounds.length")
             tab.draw(
                 *((x * (SIZE[0] - 1) + 0.5, y * (SIZE[1] - 1) + 0.5) for x, y in stroke["path"])
             )

@@ -26,20 +26,21 @@ from vostool.version import __version__
 if TYPE_CHECKING:
     from vostool.adapter import Adapter
     from vostool.mask_propagation import Refiner
+    from vostool.opening import OpenClip, open
     from vostool.scribbles import Scribbles, Stroke
-    from vostool.session import OpenClip, Session, open
+    from vostool.session import Session
     from vostool.store import FeatureStore
     from vostool.video.writing import write_clip
 
 _LAZY = {
     "Adapter": "vostool.adapter",
     "FeatureStore": "vostool.store",
-    "OpenClip": "vostool.session",
+    "OpenClip": "vostool.opening",
     "Refiner": "vostool.mask_propagation",
     "Scribbles": "vostool.scribbles",
     "Session": "vostool.session",
     "Stroke": "vostool.scribbles",
-    "open": "vostool.session",
+    "open": "vostool.opening",
     "write_clip": "vostool.video.writing",
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import json
 import math
 import os
@@ -29,6 +30,8 @@ from filelock import FileLock, Timeout
 from vostool.errors import OutputError
 from vostool.stops import unstopped
 
+SEAL = 16
+"""Bytes of the hash behind sealed content."""
 LARGEST_TEXT = 256 << 20
 """Bytes of a file that is read as a whole: hours of strokes take a hundredth of it."""
 WORKSPACE = ".vostool-"
@@ -300,6 +303,23 @@ def parse_json(text: str) -> Any:
         return json.loads(text, parse_float=bounded, parse_constant=bounded)
     except RecursionError as problem:
         raise ValueError("nested without end") from problem
+
+
+def sealed(content: bytes) -> bytes:
+    """Content with a hash over it behind, which :func:`unsealed` takes off again."""
+    return content + hashlib.blake2b(content, digest_size=SEAL).digest()
+
+
+def unsealed(content: bytes) -> bytes:
+    """What :func:`sealed` was given.
+
+    Raises:
+        ValueError: a byte of it is another.
+    """
+    inside = content[:-SEAL]
+    if sealed(inside) != content:
+        raise ValueError("it is not what was written")
+    return inside
 
 
 def unwritable(place: Path, problem: Exception) -> OutputError:

@@ -16,9 +16,10 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the commands do, before numpy is 
 
 from common import best_of, clip_480p, cold, scribble, table
 
+from vostool.opening import OpenClip
 from vostool.pipeline.context import propagate
 from vostool.pipeline.extraction import extract
-from vostool.session import OpenClip, Session
+from vostool.session import Session
 from vostool.store import FeatureStore
 from vostool.writers.png import mask_file, write_mask
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from tests.conftest import Vostool, moving_square, square_mask
 from vostool.adapter import Adapter, Samples
+from vostool.cli.common import chosen_refiner
 from vostool.images import read_mask
 
 REFINE = ("refine", "square", "--adapter", "a.h5", "--out", "m")
@@ -108,6 +110,19 @@ def test_rgmp_needs_its_weights_and_the_frames(
     square_clip.rename(tmp_path / "elsewhere")
     done = fitted(*REFINE, "--refiner-weights", "random")
     assert done.status == 1 and "vostool extract" in done.err and len(done.errors) == 1
+
+
+def test_weights_of_ones_own_are_told_by_their_hash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As those of the other networks are: a flipped bit in them is seen in nothing else."""
+    file = tmp_path / "weights.pth"
+    file.write_bytes(b"whatever")
+    assert chosen_refiner(True, str(file), "cpu") is not None
+    told = hashlib.sha256(b"whatever").hexdigest()
+    assert capsys.readouterr().err == f"{file}: SHA-256 {told}\n"
+    chosen_refiner(True, "random", "cpu")
+    assert capsys.readouterr().err == ""
 
 
 def test_bad_input_is_told_in_a_line(fitted: Vostool, tmp_path: Path) -> None:

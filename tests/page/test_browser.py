@@ -138,6 +138,34 @@ def strokes(server: Server) -> list[dict[str, list[list[float]]]]:
     return found
 
 
+def test_fingers_draw_zoom_and_move(tab: Tab) -> None:
+    """One finger draws; a second one tells that the first was not drawing."""
+    touches = tab.page.context.new_cdp_session(tab.page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        touches.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    tab.go(FRAME)
+    line = [tab.at(165 - 2 * n, 20 + 10 * n) for n in range(15)]
+    touch("touchStart", line[0])
+    for point in line[1:]:
+        touch("touchMove", point)
+    touch("touchEnd")
+    tab.until("page.rounds.flat().length === 1")
+    assert tab.ask("[...page.strokes.values()][0].path.length") >= 10
+    x, y = tab.at(320, 136)
+    before = tab.ask("page.view.scale")
+    touch("touchStart", (x - 20, y))
+    touch("touchStart", (x - 20, y), (x + 20, y))
+    for spread in range(20, 65, 5):
+        touch("touchMove", (x - spread, y), (x + spread, y))
+    touch("touchEnd")
+    tab.until(f"page.view.scale > {2 * before}")
+    assert tab.ask("page.rounds.flat().length + page.pending.size") == 1, "the fingers drew"
+    assert tab.at(320, 136) == pytest.approx((x, y), abs=15), "the frame did not stay in place"
+
+
 def test_two_tabs_see_the_same(tab: Tab, open_tab: Callable[[], Tab]) -> None:
     other = open_tab()
     draw_walker(tab)

@@ -9,10 +9,10 @@ import pytest
 
 from vostool.backbones import DEFAULT
 from vostool.errors import AdapterError, ScribbleError
+from vostool.opening import OpenClip
 from vostool.pipeline.adaptation import fit_round
 from vostool.presets import PRESETS
 from vostool.scribbles import Scribbles, read_scribbles
-from vostool.session import OpenClip
 from vostool.store import FeatureReader, FeatureStore
 
 PRESET = PRESETS["default"]

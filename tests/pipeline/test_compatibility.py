@@ -12,9 +12,10 @@ from vostool.adapter import Adapter, Samples
 from vostool.cli.mends import one_line
 from vostool.clips import open_clip
 from vostool.errors import AdapterError, StaleStageError
+from vostool.opening import OpenClip
 from vostool.pipeline.context import propagate
 from vostool.pipeline.extraction import extract
-from vostool.session import OpenClip, Session
+from vostool.session import Session
 from vostool.store import FeatureStore
 
 

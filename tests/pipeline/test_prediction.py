@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import square_mask
+from vostool.opening import OpenClip
 from vostool.presets import PRESETS
-from vostool.session import OpenClip
 from vostool.store import FeatureStore
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,26 @@ def test_one_odd_shot_does_not_spoil_the_rest(tmp_path: Path) -> None:
     with (tmp_path / "odd" / LOG).open(newline="") as stream:
         losses = [row[1] for row in csv.reader(stream)][1:]
     assert losses[6] == "nan" and len(losses) == SCHEDULE.iterations
+
+
+@pytest.mark.parametrize("name", [CHECKPOINT, LOG])
+def test_a_flipped_bit_is_told_or_changes_nothing(tmp_path: Path, name: str) -> None:
+    """A checkpoint with another weight in it would be gone on from without a word."""
+    unbroken = run(tmp_path / "unbroken")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "broken", stop_at=7)
+    file = tmp_path / "broken" / name
+    whole, random = file.read_bytes(), np.random.default_rng(0)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        damaged[random.integers(len(whole))] ^= 1 << random.integers(8)
+        shutil.rmtree(tmp_path / "again", ignore_errors=True)
+        shutil.copytree(tmp_path / "broken", tmp_path / "again")
+        (tmp_path / "again" / name).write_bytes(damaged)
+        if name == CHECKPOINT:
+            with pytest.raises(WeightsError, match="not a whole checkpoint"):
+                run(tmp_path / "again")
+            continue
+        resumed = run(tmp_path / "again")
+        for mine, theirs in zip(resumed.parameters(), unbroken.parameters(), strict=True):
+            assert torch.equal(mine, theirs)

@@ -26,6 +26,7 @@ Examples:
   vostool adapt bikes --scribbles round1.json --out bikes.h5
   vostool adapt --from bikes.h5 --scribbles round2.json --out bikes2.h5
   vostool adapt bikes --scribbles painted/ --out bikes.h5
+  vostool adapt bikes --masks first-frame/ --out bikes.h5
 """
 
 
@@ -35,11 +36,18 @@ Examples:
     "--scribbles",
     "files",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A round's new strokes: DAVIS interactive JSON, or a folder of indexed PNGs named by "
     "frame (0 blank, k object k, 255 background). Give it again for further rounds.",
+)
+@click.option(
+    "--masks",
+    "known",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Masks of some frames, of any tool, named by frame as 00012.png (k object k, 0 "
+    "background, 255 unknown): a round before all strokes.",
 )
 @click.option(
     "--from",
@@ -74,6 +82,7 @@ Examples:
 def command(
     name: str | None,
     files: tuple[Path, ...],
+    known: Path | None,
     resume_from: Path | None,
     previous_masks: Path | None,
     out: Path,
@@ -95,17 +104,21 @@ def command(
     one_blas_thread()
     from vostool.adapter import Adapter
     from vostool.images import read_mask
+    from vostool.known_masks import read_known_masks
+    from vostool.opening import OpenClip
     from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
-    from vostool.session import OpenClip
     from vostool.store import FeatureStore
     from vostool.writers.png import mask_file
 
     if name is None and resume_from is None:
         raise click.UsageError("give the clip's NAME, or --from an adapter of it")
-    read = [*files, store_root, *([] if previous_masks is None else [previous_masks])]
-    check_apart(out, read)
-    rounds = [read_scribbles(file) for file in files]
+    if not files and known is None:
+        raise click.UsageError("give strokes by --scribbles, or masks by --masks")
+    read = [folder for folder in (known, previous_masks) if folder is not None]
+    check_apart(out, [*files, store_root, *read])
+    rounds = [] if known is None else [read_known_masks(known)]
+    rounds += [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
     clip = name or (earlier.provenance.clip if earlier is not None else "")
     session = OpenClip(FeatureStore(store_root).clip(clip)).session(

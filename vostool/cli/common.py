@@ -140,6 +140,8 @@ def chosen_refiner(refines: bool, weights: str | None, device: str) -> Refiner |
         click.UsageError: weights were chosen, and masks are not to travel.
         WeightsError: masks are to travel, and the weights are missing.
     """
+    from vostool.backbones.network import RANDOM
+    from vostool.checkpoints import fingerprint
     from vostool.mask_propagation import Refiner
 
     if not refines:
@@ -148,6 +150,8 @@ def chosen_refiner(refines: bool, weights: str | None, device: str) -> Refiner |
         return None
     refiner = Refiner(weights, device)
     refiner.check()
+    if weights is not None and weights != RANDOM:
+        say(f"{weights}: SHA-256 {fingerprint(Path(weights))}")
     return refiner
 
 

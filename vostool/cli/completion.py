@@ -13,7 +13,7 @@ def clips(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     """Names of clips in the store."""
     import os
 
-    from vostool.session import DEFAULT_STORE, STORE_VARIABLE
+    from vostool.opening import DEFAULT_STORE, STORE_VARIABLE
     from vostool.store import FeatureStore
 
     root = ctx.params.get("store_root") or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE

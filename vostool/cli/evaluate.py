@@ -161,8 +161,8 @@ def command(
     from vostool.davis.root import read_root
     from vostool.davis.session import Protocol
     from vostool.mask_propagation import Refiner
+    from vostool.opening import Settings
     from vostool.pipeline.preparation import Model
-    from vostool.session import Settings
 
     settings = Settings.of(preset=preset, features=features, backbone=backbones[0], seed=seed)
     if len(set(backbones)) < len(backbones):

@@ -34,7 +34,7 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
 @click.command("export", epilog=f"{FORMATS}\n\n{EPILOG}")
 @click.argument("masks", metavar="[NAME|MASKS_DIR]", required=False, shell_complete=clips)
 @click.option(
-    "--as", "form", type=click.Choice(list(WRITERS)), required=True, help="The format to write."
+    "--as", "form", type=click.Choice(list(WRITERS)), help="The format to write.  [required]"
 )
 @click.option(
     "--out",
@@ -64,7 +64,7 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
 @json_option
 def command(
     masks: str | None,
-    form: str,
+    form: str | None,
     out: Path,
     adapter_files: tuple[Path, ...],
     source: Path | None,
@@ -80,6 +80,8 @@ def command(
     that the adapter was fitted on. What each format keeps, and what it loses, is told in the
     documentation of formats.
     """
+    if form is None:
+        raise click.UsageError(f"give a format by --as: {', '.join(WRITERS)}")
     if not adapter_files and (masks is None or not Path(masks).is_dir()):
         raise click.UsageError("give a folder of masks, or an adapter by --adapter")
     if adapter_files and source is not None:

@@ -30,9 +30,10 @@ from vostool.cli.common import (
 
 if TYPE_CHECKING:
     from vostool.clips import Clip
+    from vostool.opening import OpenClip
     from vostool.pipeline.preparation import Bar
     from vostool.pipeline.progress import Say
-    from vostool.session import OpenClip, Session
+    from vostool.session import Session
 
 EPILOG = """\b
 Examples:

@@ -100,9 +100,9 @@ def command(
     """
     chosen = chosen_refiner(refines, refiner_weights, device)
     from vostool.clips import open_clip
+    from vostool.opening import OpenClip
     from vostool.outputs import check_apart
     from vostool.scribbles import read_scribbles
-    from vostool.session import OpenClip
     from vostool.store import FeatureStore
 
     for output in (out, *([] if overlay_file is None else [overlay_file])):

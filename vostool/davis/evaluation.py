@@ -38,8 +38,8 @@ SAMPLES = "samples"
 RESULTS = ("warm.csv", "cold.csv", "summary.json", "curve.png", "worst.html")
 """What :func:`vostool.davis.results.write_results` leaves in the folder."""
 DECIDING = (
-    "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py", "masks.py",
-    "images.py",
+    "opening.py", "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py",
+    "masks.py", "images.py",
     "adapter/*.py", "layers.py", "label_propagation/*.py", "decoder/*.py", "mask_propagation/*.py",
     "weights/decoder.safetensors", "precision.py", "davis/root.py", "davis/session.py",
     "davis/method.py", "davis/metrics.py", "davis/compat.py",

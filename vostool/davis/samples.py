@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -76,16 +77,17 @@ def write_sample(
     }
     with replacing(file.with_suffix(".png")) as tmp:
         write_mask(tmp, run.worst_mask)
+    sample = {"digest": _digest(content, file), **content}
     with replacing(file) as tmp:
-        tmp.write_text(json.dumps(content))
+        tmp.write_text(json.dumps(sample))
 
 
 def read_sample(folder: Path, made_from: dict[str, Any], name: str, number: int) -> Sample | None:
-    """Read a finished sample, or None where there is none, or one made from something else."""
+    """Read a finished sample; None where there is none, one made from something else or damaged."""
     file = _file(folder, name, number)
     try:
         content = parse_json(file.read_text())
-        if content["made_from"] != made_from:
+        if content.pop("digest") != _digest(content, file) or content["made_from"] != made_from:
             return None
         return Sample(
             sequence=name,
@@ -96,8 +98,15 @@ def read_sample(folder: Path, made_from: dict[str, Any], name: str, number: int)
             worst_frame=content["worst_frame"],
             worst_mask=read_mask(file.with_suffix(".png")),
         )
-    except (OSError, ValueError, TypeError, KeyError, VostoolError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, VostoolError):
         return None
+
+
+def _digest(content: dict[str, Any], file: Path) -> str:
+    """A hash over a sample and the mask beside it."""
+    text = json.dumps(content, sort_keys=True).encode()
+    mask = file.with_suffix(".png").read_bytes()
+    return hashlib.blake2b(text + mask, digest_size=16).hexdigest()
 
 
 def _file(folder: Path, name: str, number: int) -> Path:

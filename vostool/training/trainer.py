@@ -7,6 +7,7 @@ that a checkpoint holds the parameters and the optimiser's averages and nothing 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import time
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from vostool.errors import WeightsError
-from vostool.files import replacing
+from vostool.files import replacing, sealed, unsealed
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 WARM_UP = 100
@@ -129,16 +130,18 @@ def _checkpoint(
     iteration: int,
     rows: Sequence[Sequence[str]],
 ) -> None:
-    with replacing(out / LOG) as tmp, tmp.open("w", newline="") as stream:
-        csv.writer(stream).writerows([("iteration", "loss", "seconds"), *rows])
+    with replacing(out / LOG) as tmp, tmp.open("w", newline="") as table:
+        csv.writer(table).writerows([("iteration", "loss", "seconds"), *rows])
     content = {
         "settings": json.dumps(settings, sort_keys=True),
         "iteration": iteration,
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
+    stream = io.BytesIO()
+    torch.save(content, stream)
     with replacing(out / CHECKPOINT) as tmp:
-        torch.save(content, tmp)
+        tmp.write_bytes(sealed(stream.getvalue()))
 
 
 def _resume(
@@ -149,7 +152,8 @@ def _resume(
     if not file.exists():
         return 0
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        stream = io.BytesIO(unsealed(file.read_bytes()))
+        content = torch.load(stream, map_location="cpu", weights_only=True)
         there, iteration = json.loads(content["settings"]), int(content["iteration"])
     except Exception as problem:  # torch raises many kinds for a broken file
         raise WeightsError(f"{file}: not a whole checkpoint; name another --out") from problem
@@ -164,9 +168,14 @@ def _resume(
 
 
 def _rows(log: Path, before: int) -> list[list[str]]:
-    """The log's rows of the iterations before one."""
+    """The log's rows of the iterations before one; of a damaged log, none."""
     if not (before and log.exists()):
         return []
-    with log.open(newline="") as stream:
-        rows = list(csv.reader(stream))[1:]
-    return [row for row in rows if int(row[0]) < before]
+    try:
+        with log.open(newline="") as stream:
+            rows = [row for row in list(csv.reader(stream))[1:] if int(row[0]) < before]
+        for _, *numbers in rows:
+            _, _ = map(float, numbers)
+    except (ValueError, IndexError, csv.Error):
+        return []
+    return rows
