@@ -111,7 +111,7 @@ def test_a_recipe_takes_its_own_options_alone(vostool: Vostool) -> None:
     for recipe, option in (
         ("decoder", "--shots=3"),
         ("decoder", "--fixed-backbone"),
-        ("decoder", "--backbone=deeplabv2-resnet101"),
+        ("presence", "--shots=3"),
         ("step1", "--model=rnn"),
     ):
         done = vostool("train", recipe, option, "--out", "o")

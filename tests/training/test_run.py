@@ -75,7 +75,8 @@ def test_weights_of_ones_own_are_run(vostool: Vostool, root: Path) -> None:
     other = vostool("propagate", "a")
     assert other.status == 1 and "trained for other features than those of a" in other.errors[0]
     missing = vostool("propagate", "a", "--model", "two/rnn.safetensors")
-    assert "no such file of weights; shipped are: decoder, rnn, rnn-spatial" in missing.errors[0]
+    assert "no such file of weights; shipped are: decoder, " in missing.errors[0]
+    assert "rnn, rnn-spatial" in missing.errors[0]
     decoder = vostool("propagate", "a", "--model", "decoder")
     assert decoder.status == 1 and len(decoder.errors) == 1
 
