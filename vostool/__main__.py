@@ -20,9 +20,10 @@ def run() -> None:
         SystemExit: else, always, with the exit status.
     """
 
-    # Threads that wait for others sleep: spinning, they take the core from whoever has the work as
-    # soon as anything else runs on the machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        # Threads that wait for others spin, and take the core from whoever has the work as soon as
+        # anything else runs on the machine. So briefly they cost little, alone or in company.
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 
     def work() -> None:
         from vostool.cli import run as run_command

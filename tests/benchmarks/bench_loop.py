@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,7 +62,8 @@ print(json.dumps(best))
 @click.option("--before", help="The commit to compare with; a worktree of it is made.")
 @click.option("--frames", default=70, show_default=True)
 @click.option("--objects", default="1,5", show_default=True, help="How many, one after another.")
-def main(before: str | None, frames: int, objects: str) -> None:
+@click.option("--busy", is_flag=True, help="Beside a process that keeps a core busy.")
+def main(before: str | None, frames: int, objects: str, busy: bool) -> None:
     """Print the table."""
     print(f"load before: {os.getloadavg()[0]:.1f}", file=sys.stderr)
     counts = [int(count) for count in objects.split(",")]
@@ -72,9 +73,12 @@ def main(before: str | None, frames: int, objects: str) -> None:
         propagate(stored)
         names = [f"{name}, {count} objects" for count in counts for name in each]
         print(f"| s | {' | '.join(names)} |\n|---|{'---:|' * len(names)}")
-        columns = [
-            timed(code, Path(folder), count, frames) for count in counts for code in each.values()
-        ]
+        with a_busy_process() if busy else nullcontext():
+            columns = [
+                timed(code, Path(folder), count, frames)
+                for count in counts
+                for code in each.values()
+            ]
         for row, seconds in zip(ROWS, zip(*columns, strict=True), strict=True):
             print(f"| {row} | {' | '.join(f'{one:.2f}' for one in seconds)} |")
     print(f"load after: {os.getloadavg()[0]:.1f}", file=sys.stderr)
@@ -96,15 +100,27 @@ def versions(before: str | None) -> Iterator[dict[str, Path]]:
             subprocess.run([*git, "remove", "--force", str(place)], check=True)
 
 
+@contextmanager
+def a_busy_process() -> Iterator[None]:
+    """Another's work beside."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def timed(code: Path, folder: Path, objects: int, frames: int) -> list[float]:
     """The seconds of :data:`ROWS` by a version."""
-    environment = {**os.environ, "PYTHONPATH": str(code)}
+    # The working folder has no vostool: it would be imported before that of PYTHONPATH.
+    environment = {**os.environ, "PYTHONPATH": str(code), "OPENBLAS_NUM_THREADS": "1"}
     rounds = [{str(frame): lines(objects, frame)} for frame in (2, frames // 2)]
     last = 0 if frames // 2 > frames - 1 - frames // 2 else frames - 1
     words = [str(folder / "store"), json.dumps(rounds), str(RUNS), str(last)]
     done = subprocess.run(
         [sys.executable, "-c", TIMED, *words],
-        env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        cwd=folder, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     return [*json.loads(done.stdout), commands(environment, folder, objects, frames)]
 
@@ -124,7 +140,8 @@ def commands(environment: dict[str, str], folder: Path, objects: int, frames: in
                                                     "--out", masks, *store)):  # fmt: skip
             subprocess.run(
                 [sys.executable, "-m", "vostool", *command],
-                env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                cwd=folder, env=environment, check=True,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         best = min(best, os.times().elapsed - begun)
         for made in (Path(masks), Path(adapter)):

@@ -17,6 +17,7 @@ from vostool.decoder.strides import by_stride, stride_channels
 from vostool.label_propagation.network import Seen
 from vostool.precision import fast_dtype
 from vostool.store import FeatureReader
+from vostool.store.layout import CHUNK_FRAMES
 from vostool.weights import find_weights
 
 PRIOR_STRIDE = 16
@@ -64,10 +65,13 @@ class DecoderClip:
         return torch.from_numpy(level).to(self.device).float()
 
     def seen(self, frame: int) -> Seen:
-        """What the propagator sees of a frame."""
+        """What the propagator sees of a frame; those of a chunk are seen at once, in less time."""
         if frame not in self._seen:
-            read = by_stride(self.pyramid, self.read_frame(frame))
-            (self._seen[frame],) = self.decoder.propagator.seen(read[self.coarse :])
+            start = frame - frame % CHUNK_FRAMES
+            stop = min(start + CHUNK_FRAMES, self.reader.frames)
+            levels = [self.tensor(level) for level in self.reader.read(start, stop)]
+            seen = self.decoder.propagator.seen(by_stride(self.pyramid, levels)[self.coarse :])
+            self._seen.update(zip(range(start, stop), seen, strict=True))
             while len(self._seen) > SEEN_KEPT:
                 self._seen.popitem(last=False)
         self._seen.move_to_end(frame)

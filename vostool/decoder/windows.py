@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 Window = tuple[slice, slice]
 
-STEP = 4
+STEP = 6
 """Windows begin and end at multiples of it, so that few sizes occur: libraries prepare each
 convolution for a size that they meet, which takes as long as computing it."""
 OVERHEAD = 16
