@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 import vostool.decoder.network as network
+from vostool.backbones import DEFAULT
 from vostool.davis.root import DavisSequence, read_root
+from vostool.opening import Settings
 from vostool.pipeline.preparation import Model, prepare
 from vostool.pipeline.progress import progress_bar, say
-from vostool.presets import PRESETS
 from vostool.session import Session
 from vostool.store import FeatureStore, StoredClip
 
@@ -28,14 +29,17 @@ ROUNDS = 2
 @click.command()
 @click.option("--davis-root", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--subset", default=None)
+@click.option("--backbone", default=DEFAULT, show_default=True)
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
-def main(davis_root: Path, subset: str | None, store: Path) -> None:
+def main(davis_root: Path, subset: str | None, backbone: str, store: Path) -> None:
     """Print the table."""
     click.echo("| sequence | round | frames | objects | pixels that differ |")
     click.echo("|---|---:|---:|---:|---:|")
     differing = pixels = 0
     for sequence in read_root(davis_root, subset=subset, say=say):
-        for number, (everywhere, windows) in enumerate(rounds(davis_root, sequence, store), 1):
+        for number, (everywhere, windows) in enumerate(
+            rounds(davis_root, sequence, backbone, store), 1
+        ):
             differ = everywhere != windows
             differing, pixels = differing + int(differ.sum()), pixels + differ.size
             click.echo(
@@ -46,13 +50,13 @@ def main(davis_root: Path, subset: str | None, store: Path) -> None:
 
 
 def rounds(
-    root: Path, sequence: DavisSequence, store: Path
+    root: Path, sequence: DavisSequence, backbone: str, store: Path
 ) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
     """After each round the masks of a sequence, decoded everywhere and in windows."""
-    preset = PRESETS["default"]
+    preset = Settings.of(backbone=backbone).preset
     stored = FeatureStore(store).clip(sequence.name)
-    prepare(sequence.clip, stored, Model(), preset, bar=progress_bar, say=say)
-    session = Session([stored.features(Model().backbone, preset.features)], preset=preset)
+    prepare(sequence.clip, stored, Model(backbone), preset, bar=progress_bar, say=say)
+    session = Session([stored.features(backbone, preset.features)], preset=preset)
     for number in range(1, ROUNDS + 1):
         file = root / "Scribbles" / sequence.name / f"{number:03d}.json"
         if file.exists():
@@ -64,7 +68,7 @@ def rounds(
 def _masks(session: Session, stored: StoredClip, present: float) -> npt.NDArray[np.uint8]:
     """Masks of every frame, decoded where presence is above a logit."""
     preset = session.adapter.preset
-    reader = stored.features(Model().backbone, preset.features)
+    reader = stored.features(session.adapter.provenance.network, preset.features)
     other = Session([reader], preset=preset, adapters=session.adapters)
     usual = network.PRESENT
     network.PRESENT = present
