@@ -52,10 +52,7 @@ def test_grey_indexed_and_transparent_images_are_seen_in_rgb(
     tmp_path: Path, suffix: str, mode: str
 ) -> None:
     image = Image.fromarray(noise(0)).convert(mode)
-    try:
-        image.save(tmp_path / f"0.{suffix}", lossless=True)
-    except (OSError, KeyError):
-        pytest.skip(f"{suffix} has no {mode}")
+    image.save(tmp_path / f"0.{suffix}", lossless=True)
     frame = next(open_clip(tmp_path).frames())
     np.testing.assert_array_equal(frame, np.asarray(image.convert("RGB")))
 

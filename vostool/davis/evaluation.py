@@ -41,7 +41,7 @@ DECIDING = (
     "opening.py", "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py",
     "masks.py", "images.py",
     "adapter/*.py", "layers.py", "label_propagation/*.py", "decoder/*.py", "mask_propagation/*.py",
-    "weights/decoder.safetensors", "precision.py", "davis/root.py", "davis/session.py",
+    "weights/decoder*.safetensors", "precision.py", "davis/root.py", "davis/session.py",
     "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose cache keys tell of theirs."""

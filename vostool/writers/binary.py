@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vostool.files import replacing_folder, unwritable
 from vostool.images import Mask
-from vostool.outputs import list_files
 from vostool.writers import Content
+from vostool.writers.folders import whole_folder
 from vostool.writers.png import PNG_EFFORT, mask_file
 
 
@@ -44,9 +43,5 @@ def open_writer(folder: Path, content: Content) -> Iterator[BinaryWriter]:
     Raises:
         OutputError: it cannot be written to.
     """
-    try:
-        with replacing_folder(folder) as made:
-            yield BinaryWriter(made, content.object_ids)
-            list_files(made)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
+    with whole_folder(folder) as made:
+        yield BinaryWriter(made, content.object_ids)

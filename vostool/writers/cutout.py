@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vostool.files import replacing_folder, unwritable
 from vostool.images import Frame, Mask
-from vostool.outputs import list_files
 from vostool.writers import Content
+from vostool.writers.folders import whole_folder
 from vostool.writers.png import PNG_EFFORT, mask_file
 
 
@@ -47,9 +46,5 @@ def open_writer(folder: Path, content: Content) -> Iterator[CutoutWriter]:
     Raises:
         OutputError: it cannot be written to.
     """
-    try:
-        with replacing_folder(folder) as made:
-            yield CutoutWriter(made, content)
-            list_files(made)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
+    with whole_folder(folder) as made:
+        yield CutoutWriter(made, content)

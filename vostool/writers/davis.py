@@ -8,10 +8,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from vostool.files import replacing_folder, unwritable
 from vostool.images import Mask
-from vostool.outputs import list_files
 from vostool.writers import Content
+from vostool.writers.folders import whole_folder
 from vostool.writers.png import mask_file, write_mask
 
 JPEG_QUALITY = 95
@@ -47,12 +46,8 @@ def open_writer(folder: Path, content: Content) -> Iterator[RootWriter]:
     Raises:
         OutputError: it cannot be written to.
     """
-    try:
-        with replacing_folder(folder) as made:
-            yield RootWriter(made, content, "480p")
-            listing = made / "ImageSets" / "2017" / "train.txt"
-            listing.parent.mkdir(parents=True)
-            listing.write_text(f"{content.name}\n")
-            list_files(made)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
+    with whole_folder(folder) as made:
+        yield RootWriter(made, content, "480p")
+        listing = made / "ImageSets" / "2017" / "train.txt"
+        listing.parent.mkdir(parents=True)
+        listing.write_text(f"{content.name}\n")

@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vostool.files import replacing_folder, unwritable
 from vostool.images import Mask
-from vostool.outputs import list_files
 from vostool.writers import Content
 from vostool.writers.davis import JPEG_QUALITY
+from vostool.writers.folders import whole_folder
 
 Polygon = npt.NDArray[np.int32]
 """(N, 2), x and y of pixels."""
@@ -107,9 +106,5 @@ def open_writer(folder: Path, content: Content) -> Iterator[YoloWriter]:
     Raises:
         OutputError: it cannot be written to.
     """
-    try:
-        with replacing_folder(folder) as made:
-            yield YoloWriter(made, content)
-            list_files(made)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
+    with whole_folder(folder) as made:
+        yield YoloWriter(made, content)

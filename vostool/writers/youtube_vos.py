@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vostool.files import replacing_folder, unwritable
 from vostool.images import Mask
-from vostool.outputs import list_files
 from vostool.writers import Content
 from vostool.writers.davis import RootWriter
+from vostool.writers.folders import whole_folder
 
 
 class YoutubeVosWriter(RootWriter):
@@ -53,11 +52,7 @@ def open_writer(folder: Path, content: Content) -> Iterator[YoutubeVosWriter]:
     Raises:
         OutputError: it cannot be written to.
     """
-    try:
-        with replacing_folder(folder) as made:
-            writer = YoutubeVosWriter(made, content)
-            yield writer
-            writer.finish()
-            list_files(made)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
+    with whole_folder(folder) as made:
+        writer = YoutubeVosWriter(made, content)
+        yield writer
+        writer.finish()
