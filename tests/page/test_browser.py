@@ -40,18 +40,18 @@ def masks_of(tab: Tab) -> list[list[int]]:
 def test_strokes_become_masks_that_are_seen(tab: Tab) -> None:
     """The main job: a stroke, its mask in every frame, in colour on the screen."""
     tab.go(FRAME)
+    until(lambda: any(tab.colour(195, 60)[:3]), "the frame is on the screen")
     before = tab.colour(195, 60)
     assert tab.page.is_visible("#hint")
     draw_walker(tab)
     assert not tab.page.is_visible("#hint")
     assert tab.label(FRAME, 195, 120) == 1 and tab.label(FRAME, 500, 40) == 0
     assert all(tab.area(frame, 1) > 5000 for frame in range(CLIP))
-    assert tab.colour(195, 60)[0] > before[0] + 30, "the walker is not red"
+    until(lambda: tab.colour(195, 60)[0] > before[0] + 30, "the walker is red")
     tab.until("document.getElementById('latency').dataset.milliseconds > 0")
     tab.page.keyboard.press("o")
     tab.until("page.style === 'outline'")
-    tab.page.wait_for_timeout(100)
-    assert tab.colour(195, 60)[0] < before[0] + 5, "an outline is not a filling"
+    until(lambda: tab.colour(195, 60)[0] < before[0] + 5, "an outline is not a filling")
 
 
 def test_undo_redo_and_erase(tab: Tab) -> None:
