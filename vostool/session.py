@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.adapter import Adapter, Suggestion
+from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
 from vostool.mask_propagation import Refiner
@@ -324,6 +325,7 @@ class Session:
         overlay: str | Path | None = None,
         with_adapter: bool = False,
         refiner: Refiner | None = None,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -339,6 +341,7 @@ class Session:
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
                 next does not repeat what no stroke has touched.
+            cleaning: what is done to the masks; nothing by default.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -372,7 +375,7 @@ class Session:
             writers = [pngs]
             if overlay is not None:
                 writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
-            for frame, mask in masks:
+            for frame, mask in enumerate(cleaning.clean(mask for _, mask in masks)):
                 for writer in writers:
                     writer.write(frame, mask)
                 progress(frame + 1, self.frames)
@@ -381,13 +384,20 @@ class Session:
         return self.frames
 
     def export(
-        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+        self,
+        form: str,
+        out: str | Path,
+        *,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008
+        force: bool = False,
+        progress: Progress = quiet,
     ) -> int:
         """Write the mask of every frame in a format of another tool; it appears when it is whole.
 
         Args:
             form: the format, one of :data:`vostool.writers.WRITERS`.
             out: the file or the folder.
+            cleaning: what is done to the masks; nothing by default.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -408,7 +418,9 @@ class Session:
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
         )  # fmt: skip
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
-        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
+        return export(
+            masks, form, Path(out), clip=clip, cleaning=cleaning, force=force, progress=progress
+        )
 
     def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
         inputs = [Path(self._readers[0].metadata.source)]

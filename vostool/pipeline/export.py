@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vostool.cleaning import Cleaning
 from vostool.clips import Clip
 from vostool.errors import ImageError, OutputError, UsageError
 from vostool.images import Frame, Mask, read_mask
@@ -87,6 +88,7 @@ def export(
     out: Path,
     *,
     clip: Clip | None = None,
+    cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
     force: bool = False,
     progress: Progress = quiet,
 ) -> int:
@@ -97,6 +99,7 @@ def export(
         form: the format, one of :data:`vostool.writers.WRITERS`.
         out: the file or the folder.
         clip: what the masks are of; needed where its frames are shown.
+        cleaning: what is done to the masks; nothing by default.
         force: replace what vostool did not make.
         progress: told of frames done.
 
@@ -119,7 +122,7 @@ def export(
         files=None if clip is None or clip.video else [file.name for file in clip.files],
     )  # fmt: skip
     with open_writer(form, out, content) as writer:
-        for frame, mask in enumerate(masks.read()):
+        for frame, mask in enumerate(cleaning.clean(masks.read())):
             writer.write(frame, mask)
             progress(frame + 1, masks.count)
     return masks.count
