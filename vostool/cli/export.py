@@ -25,10 +25,11 @@ EPILOG = """\b
 Examples:
   vostool export masks --as coco --out bikes.json
   vostool export --adapter bikes.h5 --as youtube-vis --out bikes.json
+  vostool export --adapter bikes.h5 --as prores --soft --out bikes.mov
   vostool export masks --as yolo --clip bikes.mp4 --frames 187:242 --out bikes-yolo
 """
 FORMATS = "\b\nThe formats:\n" + "\n".join(
-    f"  {name:<12} {form.makes}{', needs --clip' if form.shows_frames else ''}"
+    f"  {name:<16} {form.makes}{', needs --clip' if form.shows_frames else ''}"
     for name, form in WRITERS.items()
 )
 
@@ -61,6 +62,12 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
 )
 @frames_option
 @cleaning_options
+@click.option("--soft", is_flag=True, help="Alpha as the decoder's probabilities, with --adapter.")
+@click.option(
+    "--overlap",
+    is_flag=True,
+    help="Each object's own mask, whatever another claims, with --adapter.",
+)
 @store_option
 @device_option
 @force_option
@@ -77,6 +84,8 @@ def command(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any],
+    soft: bool,
+    overlap: bool,
 ) -> None:
     """Write masks in the formats of other tools.
 
@@ -93,7 +102,9 @@ def command(
     one_blas_thread()
     from vostool.cleaning import Cleaning
 
-    how: dict[str, Any] = {"cleaning": Cleaning(**cleaning), "force": force}
+    how: dict[str, Any] = {
+        "cleaning": Cleaning(**cleaning), "soft": soft, "overlap": overlap, "force": force,
+    }  # fmt: skip
     with progress_bar(f"export {masks or adapter_files[0]}") as how["progress"]:
         if adapter_files:
             count = _of_session(masks, adapter_files, store_root, device, form, out, how)
