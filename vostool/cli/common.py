@@ -220,6 +220,23 @@ force_option = click.option(
 )
 
 
+def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int]:
+    """``I/N``: the I-th of N parts, counted from 1."""
+    part, slash, parts = (value or "1/1").partition("/")
+    if not (part.isdecimal() and slash and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise click.BadParameter(f"{value!r} is no part of some; give the first of 8 as 1/8")
+    return int(part), int(parts)
+
+
+shard_option = click.option(
+    "--shard",
+    callback=_shard,
+    metavar="I/N",
+    help="Do the I-th of N parts of the clips alone; other machines, given the same clips in the "
+    "same order, do the others.",
+)
+
+
 def one_blas_thread() -> None:
     """Let numpy multiply in one thread; to be called before it is imported.
 
@@ -278,8 +295,15 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
     Console(width=None if terminal else 1000).print(table)
 
 
-def for_each(items: list[str], work: Callable[[str], None]) -> None:
+def for_each(
+    items: list[str], work: Callable[[str], None], shard: tuple[int, int] = (1, 1)
+) -> None:
     """Do some work for each item; one that fails is named, and the others are done all the same.
+
+    Args:
+        items: clips or names.
+        work: for one of them.
+        shard: (I, N) for every N-th item from the I-th on alone: parts that differ by one at most.
 
     Raises:
         click.ClickException: the only item failed, or all did (status 1).
@@ -287,6 +311,8 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
     """
     from vostool.cli.mends import one_line
 
+    part, parts = shard
+    items = items[part - 1 :: parts]
     failed = []
     for item in items:
         try:
