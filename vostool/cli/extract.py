@@ -104,4 +104,4 @@ def command(
         result = {"clip": clip.name, "frames": stage.frames, "bytes": stage.bytes}
         report(result, as_json, clip.name)
 
-    for_each(sources, work, shard)
+    for_each(sources, work, shard=shard)

@@ -67,4 +67,4 @@ def command(
             )
         report({"clip": name, "frames": stage.frames, "bytes": stage.bytes}, as_json, name)
 
-    for_each(expand(names), work, shard)
+    for_each(expand(names), work, shard=shard)
