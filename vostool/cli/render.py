@@ -22,6 +22,7 @@ from vostool.cli.common import (
     refine_option,
     refiner_weights_option,
     report,
+    shard_option,
     store_option,
 )
 from vostool.pipeline.progress import progress_bar
@@ -56,6 +57,7 @@ Examples:
 @cleaning_options
 @refine_option
 @refiner_weights_option
+@shard_option
 @store_option
 @device_option
 @force_option
@@ -67,6 +69,7 @@ def command(
     overlay_file: Path | None,
     refines: bool,
     refiner_weights: str | None,
+    shard: tuple[int, int],
     store_root: Path,
     device: str,
     force: bool,
@@ -84,7 +87,7 @@ def command(
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         "render", names, adapter_files, out, overlay_file, chosen, store_root, device, force,
-        as_json, cleaning,
+        as_json, cleaning, shard,
     )  # fmt: skip
 
 
@@ -100,6 +103,7 @@ def render(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any] | None = None,
+    shard: tuple[int, int] = (1, 1),
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
@@ -132,4 +136,4 @@ def render(
             )  # fmt: skip
         report({"masks": str(folder), "clip": clip, "frames": frames}, as_json, str(folder))
 
-    for_each(clips if names else [adapters[0].only_clip], work)
+    for_each(clips if names else [adapters[0].only_clip], work, shard=shard)
