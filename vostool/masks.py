@@ -8,13 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vostool.images import Frame, Mask
+from vostool.images import Alpha, Frame, Mask, ObjectMasks, Probabilities
 
 NO_DOUBT = 0.05
 """A pixel of background that is an object with a smaller probability adds nothing to the doubt:
 there are so many of them."""
 
-__all__ = ["Mask", "argmax_mask", "confidence", "davis_palette", "overlay"]
+__all__ = [
+    "Mask", "alpha_of", "argmax_mask", "confidence", "davis_palette", "object_masks", "overlay",
+    "own_masks", "probabilities_of",
+]  # fmt: skip
 
 
 def davis_palette() -> npt.NDArray[np.uint8]:
@@ -85,3 +88,30 @@ def confidence(scores: npt.NDArray[np.float32]) -> float:
     missed = np.maximum(0, 1 - sure[~inside] - NO_DOUBT).sum()
     union = inside.sum() + missed
     return float(sure[inside].sum() / union) if union >= 1 else 1.0
+
+
+def object_masks(mask: Mask, object_ids: Sequence[int]) -> ObjectMasks:
+    """Where each of some objects is, (K, H, W), by a mask (H, W)."""
+    inside = mask == np.array(object_ids, np.uint8)[:, None, None]
+    return np.asarray(inside, np.uint8)
+
+
+def probabilities_of(scores: npt.NDArray[np.float32]) -> Probabilities:
+    """Probabilities (K + 1, H, W) by logits (K, H, W) of objects against background's 0."""
+    logits = np.concatenate([np.zeros((1, *scores.shape[1:]), np.float32), scores])
+    odds = np.exp(logits - logits.max(axis=0))
+    return np.asarray(odds / odds.sum(axis=0), np.float32)
+
+
+def own_masks(probabilities: Probabilities) -> ObjectMasks:
+    """Each object's own mask, (K, H, W): where it and no background is likelier than not.
+
+    Between background and itself alone, the object has a probability over a half: what other
+    objects claim is not looked at, so that masks overlap where objects are in dispute.
+    """
+    return (probabilities[1:] > probabilities[:1]).astype(np.uint8)
+
+
+def alpha_of(probabilities: Probabilities) -> Alpha:
+    """The probability of each pixel (H, W) that it is of some object, in 255ths."""
+    return np.asarray(np.rint(255 * (1 - probabilities[0])), np.uint8)

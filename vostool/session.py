@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.adapter import Adapter, Suggestion
+from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
+from vostool.images import Probabilities
 from vostool.mask_propagation import Refiner
 from vostool.masks import Mask
 from vostool.outputs import (
@@ -31,6 +34,7 @@ from vostool.pipeline.prediction import (
     predict,
     predict_frame,
     predict_outwards,
+    predict_probabilities,
     predict_sure,
     source_clip,
     source_frames,
@@ -288,6 +292,21 @@ class Session:
         self._check_frame(first)
         return predict_outwards(self._models(), first)
 
+    def probabilities(self) -> Iterator[tuple[int, Probabilities]]:
+        """How probable background and each object is, for every frame, as each is made.
+
+        Each is the frame's number and (K + 1, H, W) float32: background first, then the objects of
+        :attr:`object_ids`; they add up to 1, and the largest is the mask's.
+
+        Raises:
+            UsageError: there has been no round yet, or the preset has no decoder, without which
+                scores are no probabilities.
+            StoreError: the features are damaged, or were made anew meanwhile.
+        """
+        if not self._has_probabilities():
+            raise UsageError("the preset has no decoder, whose probabilities they would be")
+        return predict_probabilities(self._models())
+
     def refined_masks(
         self,
         refiner: Refiner,
@@ -324,6 +343,7 @@ class Session:
         overlay: str | Path | None = None,
         with_adapter: bool = False,
         refiner: Refiner | None = None,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -339,6 +359,7 @@ class Session:
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
                 next does not repeat what no stroke has touched.
+            cleaning: what is done to the masks; nothing by default.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -372,7 +393,7 @@ class Session:
             writers = [pngs]
             if overlay is not None:
                 writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
-            for frame, mask in masks:
+            for frame, mask in enumerate(cleaning.clean(mask for _, mask in masks)):
                 for writer in writers:
                     writer.write(frame, mask)
                 progress(frame + 1, self.frames)
@@ -381,13 +402,25 @@ class Session:
         return self.frames
 
     def export(
-        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+        self,
+        form: str,
+        out: str | Path,
+        *,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008
+        soft: bool = False,
+        overlap: bool = False,
+        force: bool = False,
+        progress: Progress = quiet,
     ) -> int:
         """Write the mask of every frame in a format of another tool; it appears when it is whole.
 
         Args:
             form: the format, one of :data:`vostool.writers.WRITERS`.
             out: the file or the folder.
+            cleaning: what is done to the masks; nothing by default.
+            soft: alpha is how probable the objects are, for formats with alpha.
+            overlap: each object has its own mask, where it is likelier than background, for formats
+                in which masks may overlap.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -395,7 +428,8 @@ class Session:
             How many frames were written.
 
         Raises:
-            UsageError: there has been no round yet.
+            UsageError: there has been no round yet; or what is asked for does not go with the
+                format, or needs a decoder's probabilities.
             ClipError: the format shows the clip's frames, and they are gone, or are others.
             OutputError: the output cannot be written, or is the user's, or is read.
         """
@@ -404,11 +438,21 @@ class Session:
         if self._clip is not None:
             inputs.append(self._clip.store.root)
         masks = MaskSequence(
-            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            reader.clip_name, reader.metadata.size, self.frames, self.object_ids,
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
         )  # fmt: skip
+        if self._has_probabilities():
+            masks = replace(
+                masks, read_probabilities=lambda: (one for _, one in self.probabilities())
+            )
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
-        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
+        return export(
+            masks, form, Path(out), clip=clip, cleaning=cleaning, soft=soft, overlap=overlap,
+            force=force, progress=progress,
+        )  # fmt: skip
+
+    def _has_probabilities(self) -> bool:
+        return all(adapter.preset.decoder for adapter in self._learnt())
 
     def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
         inputs = [Path(self._readers[0].metadata.source)]

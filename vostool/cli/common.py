@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -18,6 +19,8 @@ from vostool.presets import FEATURES, PRESETS
 
 if TYPE_CHECKING:
     from vostool.mask_propagation import Refiner
+
+Command: TypeAlias = "Callable[..., None]"
 
 SOME_FAILED = 3
 """Exit status when some clips of many failed; the others are done."""
@@ -208,6 +211,33 @@ overlay_option = click.option(
     metavar="FILE.mp4",
     help="Also write a video with the masks over the frames.",
 )
+
+
+def cleaning_options(command: Command) -> Command:
+    """The options of :class:`vostool.cleaning.Cleaning`, given to a command as ``cleaning``."""
+    flags = ("fill_holes", "drop_specks", "largest", "smooth")
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        command(cleaning={flag: given.pop(flag) for flag in flags}, **given)
+
+    for option in (
+        click.option(
+            "--smooth", type=click.IntRange(min=1), default=1, metavar="N",
+            help="A pixel takes the label that it has in most of N frames, an odd number.",
+        ),
+        click.option(
+            "--largest", is_flag=True, help="Keep the largest part of each object alone."
+        ),
+        click.option(
+            "--drop-specks", is_flag=True, help="Drop parts of less than 2 % of their object."
+        ),
+        click.option(
+            "--fill-holes", is_flag=True, help="Fill background that an object encloses."
+        ),
+    ):  # fmt: skip
+        called = option(called)
+    return called
 
 
 any_clip_option = click.option(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vostool.cli import completion
 from vostool.cli.common import (
     chosen_refiner,
+    cleaning_options,
     device_option,
     force_option,
     json_option,
@@ -49,6 +50,7 @@ Examples:
 )
 @out_option
 @overlay_option
+@cleaning_options
 @refine_option
 @refiner_weights_option
 @store_option
@@ -66,16 +68,19 @@ def command(
     device: str,
     force: bool,
     as_json: bool,
+    cleaning: dict[str, Any],
 ) -> None:
     """Write the mask of every frame of a clip, at the clip's own resolution.
 
     NAME is a clip in the store; by default the one that the adapter was fitted on. The masks appear
-    in the folder together, when all of them are made.
+    in the folder together, when all of them are made. --smooth, --drop-specks or --largest, and
+    --fill-holes clean them, in this order.
     """
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
-        "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force, as_json
-    )
+        "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force,
+        as_json, cleaning,
+    )  # fmt: skip
 
 
 def render(
@@ -89,15 +94,18 @@ def render(
     device: str,
     force: bool,
     as_json: bool,
+    cleaning: dict[str, Any] | None = None,
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
     from vostool.adapter import Adapter
+    from vostool.cleaning import Cleaning
     from vostool.outputs import check_apart
     from vostool.pipeline.refinement import check_clip
     from vostool.session import Session
     from vostool.store import FeatureStore
 
+    clean = Cleaning(**cleaning or {})
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
@@ -107,6 +115,7 @@ def render(
     session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     with progress_bar(f"{what} {clip}") as progress:
         frames = session.save(
-            out, overlay=overlay_file, refiner=refiner, force=force, progress=progress
-        )
+            out, overlay=overlay_file, refiner=refiner, cleaning=clean, force=force,
+            progress=progress,
+        )  # fmt: skip
     report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))

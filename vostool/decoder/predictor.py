@@ -59,14 +59,17 @@ class DecoderPredictor:
         self.priors = Priors(self._decoder.propagator, self._look, annotated, self._settle)
 
     @torch.inference_mode()
-    def scores(self, start: int, features: Features) -> npt.NDArray[np.float32]:
+    def scores(
+        self, start: int, features: Features, *, everywhere: bool = True
+    ) -> npt.NDArray[np.float32]:
         """Logits (T, K, H, W) of the frames from one on, at the clip's resolution.
 
         Args:
             start: the first frame.
             features: (T, h, w, C) a level.
+            everywhere: or only where an object may be, as :meth:`masks` looks at.
         """
-        every = self.logits(start, features)
+        every = self.logits(start, features, everywhere=everywhere)
         return np.concatenate([self._pixels.logits(logits).cpu().numpy() for logits in every])
 
     @torch.inference_mode()

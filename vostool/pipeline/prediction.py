@@ -10,8 +10,8 @@ import numpy as np
 from vostool.adapter import Adapter
 from vostool.clips import Clip, open_clip
 from vostool.errors import ClipError, ImageError
-from vostool.images import Frame
-from vostool.masks import Mask
+from vostool.images import Frame, Probabilities
+from vostool.masks import Mask, probabilities_of
 from vostool.pipeline.predictors import MaskPredictor, average_masks, average_scores, sure_mask
 from vostool.pipeline.runtime import ahead
 from vostool.store import FeatureReader
@@ -104,6 +104,32 @@ def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
             start = parts[0][0]
             masks = average_masks(predictors, start, features, first.adapter.object_ids)
             yield from enumerate(masks, start)
+    for model in models:
+        model.reader.check_unchanged()
+
+
+def predict_probabilities(models: Sequence[Fitted]) -> Iterator[tuple[int, Probabilities]]:
+    """Probabilities of every frame, in order: the frame's number and (K + 1, H, W) float32.
+
+    They are of what the masks are made of, one frame at a time, for they are large.
+
+    Args:
+        models: as :func:`predict` takes them, each with a decoder.
+
+    Raises:
+        StoreError: a chunk is damaged, or a stage was made anew meanwhile.
+    """
+    whole = len(models) > 1  # as the average, of which masks are then made
+    for parts in zip(*(model.reader.by_chunk() for model in models), strict=True):
+        start, first = parts[0]
+        for t in range(len(first[0])):
+            every = [
+                model.predictor.scores(
+                    start + t, [level[t : t + 1] for level in features], everywhere=whole
+                )[0]
+                for model, (_, features) in zip(models, parts, strict=True)
+            ]
+            yield start + t, probabilities_of(np.mean(every, axis=0))
     for model in models:
         model.reader.check_unchanged()
 

@@ -28,8 +28,8 @@ Scores = npt.NDArray[np.float32]
 class MaskPredictor(Protocol):
     """Makes masks of the frames from one on, of their features (T, h, w, C) a level."""
 
-    def scores(self, start: int, features: Features) -> Scores:
-        """Scores of the frames from ``start`` on."""
+    def scores(self, start: int, features: Features, *, everywhere: bool = True) -> Scores:
+        """Scores of the frames from ``start`` on, everywhere or only where an object may be."""
 
     def masks(self, start: int, features: Features) -> Masks:
         """Masks of the frames from ``start`` on: each pixel's best score."""
@@ -84,8 +84,8 @@ class LinearPredictor:
         self._weights = pyramid.split(W[:, 1:] - W[:, :1])
         self._object_ids = object_ids[1:]
 
-    def scores(self, start: int, features: Features) -> Scores:
-        """Scores of some frames, (T, h, w, C) a level."""
+    def scores(self, start: int, features: Features, *, everywhere: bool = True) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level; they cost the same everywhere."""
         frames = [[level[t] for level in features] for t in range(len(features[0]))]
         return np.stack([self._pyramid.scores(frame, self._weights) for frame in frames])
 

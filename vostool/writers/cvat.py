@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from vostool.files import replacing, unwritable
-from vostool.images import Mask
+from vostool.images import Mask, ObjectMasks
 from vostool.writers import Content
 
 VERSION = "1.1"
@@ -38,15 +38,14 @@ class CvatWriter:
         stream.write(f"<version>{VERSION}</version>\n")
         self._put(meta)
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
-        height, width = mask.shape
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
+        height, width = masks.shape[1:]
         image = Element("image", id=str(frame), name=self._content.file(frame))
         image.attrib |= {"width": str(width), "height": str(height)}
-        for object_id in self._content.object_ids:
-            found = (mask == object_id).astype(np.uint8)
-            if found.any():
-                SubElement(image, "mask", _attributes(found, object_id))
+        for object_id, mask in zip(self._content.object_ids, masks, strict=True):
+            if mask.any():
+                SubElement(image, "mask", _attributes(mask, object_id))
         self._put(image)
 
     def finish(self) -> None:

@@ -10,8 +10,11 @@ from vostool.errors import UsageError
 from vostool.images import Mask
 
 
-def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
-    """An object's mask as COCO's JSON has it, with its area and its box; None where it is not.
+def run_lengths(mask: Mask) -> dict[str, Any] | None:
+    """An object's mask as COCO's JSON has it, with its area and its box; None where it is empty.
+
+    Args:
+        mask: (H, W) of 0 and 1.
 
     Returns:
         ``segmentation`` (``size`` and compressed ``counts``), ``area`` in pixels, and ``bbox``:
@@ -26,10 +29,9 @@ def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
         raise UsageError(
             "COCO's formats need pycocotools: pip install 'vostool[export]'"
         ) from problem
-    found = mask == object_id
-    if not found.any():
+    if not mask.any():
         return None
-    runs = coco.encode(np.asfortranarray(found.astype(np.uint8)))
+    runs = coco.encode(np.asfortranarray(mask))
     box = [float(side) for side in coco.toBbox(runs)]
     segmentation = {"size": list(runs["size"]), "counts": runs["counts"].decode("ascii")}
     return {"segmentation": segmentation, "area": int(coco.area(runs)), "bbox": box}
