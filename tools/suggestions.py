@@ -45,7 +45,8 @@ class Known:
     def away(self) -> npt.NDArray[np.float64]:
         """(T,) frames from the nearest one with strokes."""
         every = np.arange(len(self.sure))
-        return np.min([np.abs(every - frame) for frame in self.annotated], axis=0).astype(float)
+        away = [np.abs(every - frame) for frame in self.annotated]
+        return np.asarray(np.min(away, axis=0), float)
 
     def best(self, worth: npt.NDArray[np.floating]) -> int:
         """The frame of most worth that has no strokes yet, if there is one."""
@@ -93,11 +94,10 @@ def doubt_away(known: Known) -> int:
 def ridge(known: Known, *, varies: bool = True, close: bool = True) -> int:
     """The variance of scores in closed form, weighed by how close the two best are."""
     from vostool.adapter import suggestion
-    from vostool.pipeline.suggestion import grid
 
     session = known.session
     (reader,), adapter = session._readers, session.adapter
-    xy = grid(reader.metadata.size)
+    xy = suggestion.grid(reader.metadata.size)
     inverse = suggestion._inverse_factor(adapter.statistics.gram, adapter.preset.ridge)
     worth = []
     for frame in range(reader.frames):

@@ -31,6 +31,7 @@ EPILOG = """\b
 Examples:
   vostool render --adapter bikes.h5 --out masks
   vostool render --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool render --adapter bikes.h5 --out masks --uncertainty doubt
   vostool render --adapter bikes.h5 --out masks --refine
   vostool render --adapter resnet.h5 --adapter xception.h5 --out masks
 """
@@ -50,6 +51,12 @@ Examples:
 )
 @out_option
 @overlay_option
+@click.option(
+    "--uncertainty",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write how doubtful each pixel is, %05d.png: black is sure, white is even odds.",
+)
 @cleaning_options
 @refine_option
 @refiner_weights_option
@@ -62,6 +69,7 @@ def command(
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
+    uncertainty: Path | None,
     refines: bool,
     refiner_weights: str | None,
     store_root: Path,
@@ -76,10 +84,12 @@ def command(
     in the folder together, when all of them are made. --smooth, --drop-specks or --largest, and
     --fill-holes clean them, in this order.
     """
+    if uncertainty is not None and (refines or refiner_weights):
+        raise click.UsageError("refined masks have no probabilities: --uncertainty goes without")
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force,
-        as_json, cleaning,
+        as_json, cleaning, uncertainty,
     )  # fmt: skip
 
 
@@ -95,6 +105,7 @@ def render(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any] | None = None,
+    uncertainty: Path | None = None,
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
@@ -106,8 +117,9 @@ def render(
     from vostool.store import FeatureStore
 
     clean = Cleaning(**cleaning or {})
-    for output in (out, *([] if overlay_file is None else [overlay_file])):
-        check_apart(output, adapter_files)
+    for output in (out, overlay_file, uncertainty):
+        if output is not None:
+            check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
     clip = name or adapters[0].provenance.clip
     if refiner is not None:
@@ -115,7 +127,7 @@ def render(
     session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
     with progress_bar(f"{what} {clip}") as progress:
         frames = session.save(
-            out, overlay=overlay_file, refiner=refiner, cleaning=clean, force=force,
-            progress=progress,
+            out, overlay=overlay_file, uncertainty=uncertainty, refiner=refiner, cleaning=clean,
+            force=force, progress=progress,
         )  # fmt: skip
     report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))
