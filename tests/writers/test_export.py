@@ -23,7 +23,9 @@ from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from label_studio_converter.brush import decode_rle
+from PIL import Image, ImageDraw
+from supervision.dataset.formats.labelme import load_labelme_annotations
 
 from tests.conftest import Vostool
 from tests.video.footage import Kind, write_clip
@@ -36,6 +38,7 @@ from vostool.outputs import LISTING
 from vostool.session import Session
 from vostool.store import FeatureStore
 from vostool.writers import WRITERS
+from vostool.writers.label_studio import pack
 from vostool.writers.png import mask_file, write_mask
 from vostool.writers.yolo import polygons
 
@@ -211,6 +214,54 @@ def test_yolo_keeps_holes_and_parts(export: Export) -> None:
     np.testing.assert_array_equal(again, MASKS)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_labelme(export: Export) -> None:
+    """By supervision; and as labelme itself draws polygons."""
+    out = export("labelme") / "clip"
+    names, paths, found = load_labelme_annotations(str(out), str(out))
+    assert names == ["object 1", "object 3"]
+    assert [Path(path).name for path in paths] == [f"{n:05d}.jpg" for n in range(FRAMES)]
+    again, drawn = np.zeros_like(MASKS), np.zeros_like(MASKS)
+    for path in paths:
+        frame, detections = int(Path(path).stem), found[path]
+        assert detections.mask is not None and detections.class_id is not None
+        assert len(detections.mask) == len({*np.unique(MASKS[frame])} - {0}), "one an object"
+        for mask, number in zip(np.asarray(detections.mask), detections.class_id, strict=True):
+            again[frame][mask] = OBJECTS[number]
+        for shape in json.loads(Path(path).with_suffix(".json").read_text())["shapes"]:
+            part = Image.new("L", SIZE[::-1])
+            ImageDraw.Draw(part).polygon([*map(tuple, shape["points"])], outline=1, fill=1)
+            drawn[frame][np.asarray(part) > 0] = shape["group_id"]
+    np.testing.assert_array_equal(again, MASKS)
+    np.testing.assert_array_equal(drawn, MASKS)
+    assert Image.open(out / "00000.jpg").size == SIZE[::-1]
+
+
+def test_label_studio(export: Export) -> None:
+    """By Label Studio's own converter."""
+    tasks = json.loads(export("label-studio", "--clip", "clip").read_text())
+    assert tasks[2]["data"] == {"image": "/data/local-files/?d=clip/im2.png"}
+    again = np.zeros_like(MASKS)
+    for frame, task in enumerate(tasks):
+        for result in task["annotations"][0]["result"]:
+            assert (result["original_height"], result["original_width"]) == SIZE
+            (label,) = result["value"]["brushlabels"]
+            channels = decode_rle(result["value"]["rle"]).reshape(*SIZE, 4)
+            assert (channels == channels[..., :1]).all() and {*np.unique(channels)} == {0, 255}
+            again[frame][channels[..., 3] > 0] = int(label.split()[1])
+    np.testing.assert_array_equal(again, MASKS)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (1, 65), (130, 127), (301, 400)])
+def test_run_lengths_of_all_sizes_are_unpacked(size: tuple[int, int]) -> None:
+    """Runs of one pixel, of the whole image, and longer than 16 bits tell."""
+    draw = np.random.default_rng(0)
+    for share in (0, 0.5, 0.999, 1):
+        grey = np.where(draw.random(size) < share, 255, 0).astype(np.uint8)
+        channels = decode_rle(list(pack(grey))).reshape(*size, 4)
+        np.testing.assert_array_equal(channels[..., 3], grey)
+
+
 def alpha_frames(file: Path) -> list[npt.NDArray[np.uint8]]:
     """The frames (H, W, 4) of a video, by PyAV itself."""
     with av.open(file) as container:
@@ -303,7 +354,7 @@ def test_polygons_filled_are_the_region(small: Mask, scale: int) -> None:
     np.testing.assert_array_equal(filled, region)
 
 
-@pytest.mark.parametrize("form", ["coco", "binary", "numpy", "tiff", "yolo", "youtube-vis"])
+@pytest.mark.parametrize("form", ["coco", "binary", "label-studio", "labelme", "numpy", "yolo"])
 def test_what_is_there_is_not_written_over(
     folder: Path, export: Export, vostool: Vostool, form: str
 ) -> None:

@@ -55,6 +55,12 @@ WRITERS = {
     ),
     "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml", "objects"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
+    "label-studio": Format(
+        f"{__name__}.label_studio", "Label Studio tasks, RLE", ".json", "objects"
+    ),
+    "labelme": Format(
+        f"{__name__}.labelme", "labelme, polygons", takes="objects", shows_frames=True
+    ),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
     "png-mov": Format(
         f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", "alpha", shows_frames=True
@@ -118,6 +124,11 @@ class Content:
     def time(self, frame: int) -> float:
         """When a frame is shown, in seconds."""
         return frame / self.fps if self.times is None else self.times[frame]
+
+
+def object_name(object_id: int) -> str:
+    """What an object is called: what it is, nobody said."""
+    return f"object {object_id}"
 
 
 class MaskWriter(Protocol):

@@ -8,6 +8,7 @@ import numpy as np
 
 from vostool.errors import UsageError
 from vostool.images import Mask
+from vostool.writers import object_name
 
 
 def run_lengths(mask: Mask) -> dict[str, Any] | None:
@@ -39,4 +40,4 @@ def run_lengths(mask: Mask) -> dict[str, Any] | None:
 
 def categories(object_ids: tuple[int, ...]) -> list[dict[str, Any]]:
     """A category an object, for vostool knows of no others."""
-    return [{"id": number, "name": f"object {number}"} for number in object_ids]
+    return [{"id": number, "name": object_name(number)} for number in object_ids]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from vostool.images import Mask, ObjectMasks
-from vostool.writers import Content
+from vostool.writers import Content, object_name
 from vostool.writers.davis import JPEG_QUALITY
 from vostool.writers.folders import whole_folder
 
@@ -40,7 +40,7 @@ class YoloWriter:
         self.folder, self._content = folder, content
         for part in ("images", "labels"):
             (folder / part).mkdir()
-        names = "".join(f"  {n}: object {k}\n" for n, k in enumerate(content.object_ids))
+        names = "".join(f"  {n}: {object_name(k)}\n" for n, k in enumerate(content.object_ids))
         (folder / "data.yaml").write_text(f"train: images\nval: images\nnames:\n{names}")
 
     def write(self, frame: int, masks: ObjectMasks) -> None:
