@@ -254,7 +254,8 @@ def test_previous_masks_are_what_strokes_correct(clip: OpenClip) -> None:
     mostly_object = np.ones((96, 128), np.uint8)
     mostly_object[:, 100:] = 0
     session.add_scribbles(LATER, previous_masks={9: mostly_object})
-    new = session.adapter.samples.select(session.adapter.samples.round == 2)
+    samples = session.adapter.clips[0].samples
+    new = samples.select(samples.round == 2)
     drawn = (new.object_id == 0) & ~((new.x == 13) & (new.y == 10))
     assert drawn.any() and (new.x[drawn] >= 100).all()
     with pytest.raises(AdapterError, match="5x4"):

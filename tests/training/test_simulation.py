@@ -88,7 +88,7 @@ def test_objects_are_marked_together_by_their_own_ids(read: Read, decoder: Decod
     assert found is not None
     assert found.adapter.object_ids == (0, 2, 5)
     np.testing.assert_array_equal(found.truth, shot.masks)
-    assert set(found.adapter.strokes.object_id) == {2, 5} and len(found.annotated) == 1
+    assert set(found.adapter.clips[0].strokes.object_id) == {2, 5} and len(found.annotated) == 1
     assert j_of(shot, read, decoder, 1) > 0.5
 
 
@@ -99,7 +99,7 @@ def test_rounds_tell_of_their_strokes(read: Read, decoder: Decoder) -> None:
         rng = np.random.default_rng(seed)
         found = simulate(shot, read(shot), decoder, 4, rng)
         assert found is not None
-        strokes = found.adapter.strokes
+        strokes = found.adapter.clips[0].strokes
         assert 1 <= strokes.round.max() <= 4
         first_seen = dict.fromkeys(strokes.frame[np.argsort(strokes.round, kind="stable")].tolist())
         assert found.annotated == list(first_seen)

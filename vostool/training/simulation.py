@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +68,11 @@ class ShotFeatures:
     def cache_key(self) -> CacheKey:
         """Nothing is kept."""
         return CacheKey({})
+
+    @property
+    def networks(self) -> dict[str, Any]:
+        """No adapter is kept, either."""
+        return {}
 
     def read(self, start: int, stop: int) -> Features:
         """Features of the frames start..stop-1, (T, h, w, C) a level."""

@@ -186,8 +186,8 @@ class DecoderStep:
         some others."""
         adapter, pyramid = simulated.adapter, reading.pyramid
         if rng.random() < ELSEWHERE:
-            elsewhere = replace(adapter.provenance, clip=f"not {reading.clip_name}")
-            adapter = replace(adapter, provenance=elsewhere)
+            (here,) = adapter.clips
+            adapter = replace(adapter, clips=(replace(here, features_key="of another clip"),))
         predictor = DecoderPredictor(DecoderClip(reading, self._device, self._decoder), adapter)
         labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
         labels = labels.to(self._device)
