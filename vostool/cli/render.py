@@ -94,7 +94,9 @@ def command(
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         *("render", names, adapter_files, out, overlay_file),
-        *(chosen, store_root, device, force, as_json, cleaning, uncertainty),
+        *(chosen, store_root, device, force, as_json),
+        cleaning=cleaning,
+        uncertainty=uncertainty,
     )
 
 
