@@ -85,19 +85,17 @@ def command(
 
     NAME is a clip in the store whose features were made as those that the adapter was fitted on; by
     default the clip that it was fitted on. The masks appear in the folder together, when all of
-    them are made. --smooth, --drop-specks or --largest, and --fill-holes clean them, in this order.
-    Of several clips, or - for one a line on standard input, each has its masks in DIR/NAME; one
-    that fails is named, and the others are done all the same.
+    them are made. Of several clips, or - for one a line on standard input, each has its masks in
+    DIR/NAME; one that fails is named, and the others are done all the same. --smooth, --drop-specks
+    or --largest, and --fill-holes clean the masks, in this order.
     """
     if uncertainty is not None and (refines or refiner_weights):
         raise click.UsageError("refined masks have no probabilities: --uncertainty goes without")
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
-        *("render", names, adapter_files, out, overlay_file),
-        *(chosen, store_root, device, force, as_json),
-        cleaning=cleaning,
-        uncertainty=uncertainty,
-    )
+        "render", names, adapter_files, out, overlay_file, chosen, store_root, device, force,
+        as_json, cleaning, uncertainty,
+    )  # fmt: skip
 
 
 def render(
