@@ -86,7 +86,7 @@ def command(
     resume_from: Path | None,
     previous_masks: Path | None,
     out: Path,
-    store_root: Path,
+    store_root: Path | str,
     backbone: str | None,
     features: str | None,
     preset: str | None,
@@ -115,13 +115,14 @@ def command(
         raise click.UsageError("give the clip's NAME, or --from an adapter of it")
     if not files and known is None:
         raise click.UsageError("give strokes by --scribbles, or masks by --masks")
+    store = FeatureStore(store_root)
     read = [folder for folder in (known, previous_masks) if folder is not None]
-    check_apart(out, [*files, store_root, *read])
+    check_apart(out, [*files, *store.folders, *read])
     rounds = [] if known is None else [read_known_masks(known)]
     rounds += [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
     clip = name or (earlier.provenance.clip if earlier is not None else "")
-    session = OpenClip(FeatureStore(store_root).clip(clip)).session(
+    session = OpenClip(store.clip(clip)).session(
         preset, adapter=earlier, features=features, backbone=backbone, seed=seed, device=device
     )
     for number, scribbles in enumerate(rounds):

@@ -37,7 +37,12 @@ Examples:
 @device_option
 @json_option
 def command(
-    names: tuple[str, ...], store_root: Path, backbone: str, model: str, device: str, as_json: bool
+    names: tuple[str, ...],
+    store_root: Path | str,
+    backbone: str,
+    model: str,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
 

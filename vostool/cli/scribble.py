@@ -95,7 +95,7 @@ def command(
     name: str | None,
     frames: tuple[int, int | None],
     network_height: int,
-    store_root: Path,
+    store_root: Path | str,
     backbone: str | None,
     weights: str | None,
     features: str | None,
@@ -122,9 +122,14 @@ def command(
     from vostool.backbones import DEFAULT
     from vostool.cli.mends import one_line
 
+    if session_folder is None and isinstance(store_root, str):
+        raise click.UsageError(
+            f"beside {store_root} no strokes can be kept; name a folder of this machine's disk "
+            "with --session"
+        )
     opened = vostool.open(clip, store=store_root, name=name, frames=frames)
     source = _frames_of(opened, backbone or DEFAULT)
-    folder = session_folder or store_root.parent / f"{opened.name}.scribbles"
+    folder = session_folder or Path(store_root).parent / f"{opened.name}.scribbles"
 
     def open_session(adapter: Path | None, bar: Bar, say: Say) -> Session:
         return opened.session(

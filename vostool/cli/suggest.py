@@ -38,7 +38,7 @@ Examples:
 @store_option
 @json_option
 def command(
-    name: str | None, adapter_file: Path, count: int, store_root: Path, as_json: bool
+    name: str | None, adapter_file: Path, count: int, store_root: Path | str, as_json: bool
 ) -> None:
     """Say on which frames to scribble next, the best first.
 
