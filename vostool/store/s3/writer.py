@@ -120,6 +120,7 @@ class ObjectStageWriter:
         self._lease.renew()
         self._swap(self._manifest, manifest.as_json().encode())
         self._bucket.delete([self._record])
+        self._state = None
         self._sweep(manifest)
         return Stage(self._files, self._clip_name)
 
