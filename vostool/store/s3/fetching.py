@@ -53,7 +53,7 @@ class FetchingStore(WrapperStore[ObjectStore[Any]]):
             if number is not None:
                 self._chunks.setdefault(number, []).append(manifest.place(path))
         self._numbers = {place: n for n, places in self._chunks.items() for place in places}
-        self._last, self._reads_on = -2, False
+        self._last = -2
         self._coming: OrderedDict[str, asyncio.Task[Buffer | None]] = OrderedDict()
 
     def _with_store(self, store: ObjectStore[Any]) -> FetchingStore:
@@ -70,10 +70,11 @@ class FetchingStore(WrapperStore[ObjectStore[Any]]):
         number = self._numbers.get(key)
         if number is not None:
             if number != self._last:
-                self._reads_on, self._last = number == self._last + 1, number
-            for wanted in range(number, number + 1 + (AHEAD if self._reads_on else 0)):
-                for place in self._chunks.get(wanted, ()):
-                    self._begin(place, prototype)
+                ahead = AHEAD if number == self._last + 1 else 0
+                for wanted in range(number, number + 1 + ahead):
+                    for place in self._chunks.get(wanted, ()):
+                        self._begin(place, prototype)
+                self._last = number
             if (task := self._coming.pop(key, None)) is not None:
                 return await task
         return await self._fetch(key, prototype)
