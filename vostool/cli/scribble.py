@@ -95,7 +95,7 @@ def command(
     no_browser: bool,
     name: str | None,
     frames: tuple[int, int | None],
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     **_: object,
 ) -> None:
@@ -118,8 +118,13 @@ def command(
     from vostool.cli.mends import one_line
     from vostool.page.settings import settle
 
+    if session_folder is None and isinstance(store_root, str):
+        raise click.UsageError(
+            f"beside {store_root} no strokes can be kept; name a folder of this machine's disk "
+            "with --session"
+        )
     opened = vostool.open(clip, store=store_root, name=name, frames=frames)
-    folder = session_folder or store_root.parent / f"{opened.name}.scribbles"
+    folder = session_folder or Path(store_root).parent / f"{opened.name}.scribbles"
     settings = settle(folder, _asked(click.get_current_context().params))
     source = _frames_of(opened, settings.get("backbone", DEFAULT))
 
