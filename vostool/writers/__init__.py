@@ -55,6 +55,9 @@ WRITERS = {
     ),
     "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml", "objects"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
+    "exr": Format(
+        f"{__name__}.exr", "OpenEXR images of the objects", takes="alpha", shows_frames=True
+    ),
     "label-studio": Format(
         f"{__name__}.label_studio", "Label Studio tasks, RLE", ".json", "objects"
     ),
@@ -75,6 +78,9 @@ WRITERS = {
         f"{__name__}.prores", "a video with alpha, ProRes 4444", ".mov", "alpha", shows_frames=True
     ),
     "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
+    "vp9": Format(
+        f"{__name__}.vp9", "a video with alpha, VP9", ".webm", "alpha", shows_frames=True
+    ),
     "yolo": Format(
         f"{__name__}.yolo", "YOLO segmentation, polygons", takes="objects", shows_frames=True
     ),
