@@ -23,7 +23,7 @@ ROOMS = (
     {"mask_propagation"},
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
-    {"cleaning", "known_masks"},
+    {"cleaning", "coco", "known_masks"},
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
     {"checkpoints", "exr", "images", "presets"},
