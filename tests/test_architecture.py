@@ -18,7 +18,7 @@ PACKAGE = Path(vostool.__file__).parent
 ROOMS = (
     {"cli", "__main__"},
     {"training", "davis", "doctor", "page"},
-    {"__init__", "opening", "session"},
+    {"__init__", "opening", "over_clips", "session"},
     {"pipeline"},
     {"mask_propagation"},
     {"decoder", "strnn"},

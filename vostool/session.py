@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.adapter import Adapter, Suggestion
+from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
 from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
@@ -26,7 +26,7 @@ from vostool.outputs import (
     check_replaceable,
     is_our_video,
 )
-from vostool.pipeline.adaptation import fit_round
+from vostool.pipeline.adaptation import learn_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.export import MaskSequence, export
 from vostool.pipeline.prediction import (
@@ -42,7 +42,7 @@ from vostool.pipeline.prediction import (
 from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.progress import Progress, quiet
 from vostool.pipeline.refinement import check_strokes, refine
-from vostool.pipeline.suggestion import suggest_frames
+from vostool.pipeline.suggestion import Suggestions
 from vostool.presets import Preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
@@ -117,19 +117,21 @@ class Session:
         Args:
             store: the features; each adapter reads those of its own network.
             adapters: of the same objects.
-            clip: the clip's name; by default the one that the first adapter was fitted on.
+            clip: the clip's name, of any that the adapters' networks have seen; by default the one
+                that the first adapter was fitted on.
             device: where networks run.
             memory: bytes of features that are kept in memory.
 
         Raises:
             MissingStageError: the features are not in the store.
             AdapterError: an adapter belongs to other features, or they do not go together.
+            UsageError: no clip is named, and the adapter has learnt from several.
         """
         first = adapters[0]
-        stored = store.clip(clip or first.provenance.clip)
+        stored = store.clip(clip or first.only_clip)
         readers = []
         for adapter in adapters:
-            its_clip = stored if clip else store.clip(adapter.provenance.clip)
+            its_clip = stored if clip else store.clip(adapter.only_clip)
             readers.append(
                 its_clip.features(adapter.provenance.network, adapter.provenance.features)
             )
@@ -157,8 +159,16 @@ class Session:
 
     @property
     def rounds(self) -> int:
-        """How many rounds of scribbles it has learnt from, an adapter's among them."""
-        return len(self._adapters[0].provenance.scribbles) if self._adapters else 0
+        """How many rounds of scribbles it has learnt from, an adapter's and other clips' among
+        them."""
+        return self._adapters[0].rounds if self._adapters else 0
+
+    @property
+    def strokes(self) -> Samples:
+        """Every pixel of this clip that bears a stroke so far."""
+        if not self._adapters:
+            return Samples.empty()
+        return self._adapters[0].strokes_on(self._readers[0].cache_key.digest)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -202,6 +212,26 @@ class Session:
             AdapterError: a previous mask is of another size, or there is nothing to tell apart.
             StoreError: the features are damaged.
         """
+        self.take(self.learn(scribbles, previous_masks=previous_masks, any_clip=any_clip))
+
+    def learn(
+        self,
+        scribbles: AnyScribbles,
+        *,
+        previous_masks: Mapping[int, Mask] | None = None,
+        any_clip: bool = False,
+    ) -> list[Lesson]:
+        """What a round of strokes teaches, as :meth:`add_scribbles` takes it: a lesson a model.
+
+        The session stays as it is. Lessons on several clips add up to one adapter by
+        :func:`vostool.adapter.fit`.
+
+        Raises:
+            ScribbleError: they are broken, or not this clip's.
+            ImageError: a painted file is not a whole image of labels.
+            AdapterError: a previous mask is of another size.
+            StoreError: the features are damaged.
+        """
         new = as_scribbles(scribbles)
         if not any_clip:
             new.check_sequence(self._names())
@@ -210,19 +240,26 @@ class Session:
             previous_masks = None
         elif previous_masks is None:
             previous_masks = {frame: self.mask(frame) for frame in new.annotated_frames}
-        learnt = []
-        for number, reader in enumerate(self._readers):
-            before = self._adapters[number] if self._adapters else None
-            learnt.append(
-                fit_round(
-                    reader,
-                    new,
-                    preset=self._preset if before is None else before.preset,
-                    resume_from=before,
-                    previous_masks=previous_masks,
-                    seed=self._seed if before is None else before.provenance.seed,
-                )
+        return [
+            learn_round(
+                reader,
+                new,
+                preset=self._preset if before is None else before.preset,
+                earlier=before,
+                previous_masks=previous_masks,
+                seed=self._seed if before is None else before.provenance.seed,
             )
+            for reader, before in zip(self._readers, self._before(), strict=True)
+        ]
+
+    def take(self, lessons: Sequence[Lesson]) -> None:
+        """Become what lessons teach, one a model; :meth:`undo` takes it back.
+
+        Raises:
+            AdapterError: there is nothing to tell apart.
+        """
+        both = zip(lessons, self._before(), strict=True)
+        learnt = [fit([lesson], before) for lesson, before in both]
         self._undo.append(self._adapters)
         self._become(learnt)
 
@@ -271,7 +308,9 @@ class Session:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        return suggest_frames(self._readers[0], self._learnt()[0], count, progress=progress)
+        suggestions = Suggestions(self._learnt()[0], count)
+        suggestions.look(self._readers[0], progress)
+        return suggestions.best()
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
@@ -479,6 +518,10 @@ class Session:
         if not self._adapters:
             raise UsageError("no round of scribbles yet; begin with add_scribbles")
         return self._adapters
+
+    def _before(self) -> Sequence[Adapter | None]:
+        """The adapter of each model; None each before the first round."""
+        return self._adapters or [None] * len(self._readers)
 
     def _become(self, adapters: Sequence[Adapter]) -> None:
         self._adapters, self._fitted = tuple(adapters), ()

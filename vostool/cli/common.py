@@ -308,8 +308,15 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
     Console(width=None if terminal else 1000).print(table)
 
 
-def for_each(items: list[str], work: Callable[[str], None]) -> None:
+def for_each(
+    items: list[str], work: Callable[[str], None], finish: Callable[[], None] | None = None
+) -> None:
     """Do some work for each item; one that fails is named, and the others are done all the same.
+
+    Args:
+        items: clips.
+        work: what is done for each.
+        finish: what is done in the end with those that did not fail.
 
     Raises:
         click.ClickException: the only item failed, or all did (status 1).
@@ -328,6 +335,8 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
             say(f"Error: {one_line(problem)}")
     if failed and len(failed) == len(items):
         raise click.ClickException(f"all {len(items)} clips failed")
+    if finish is not None:
+        finish()
     if failed:
         say(f"{len(failed)} of {len(items)} clips failed: {', '.join(failed)}")
         sys.exit(SOME_FAILED)

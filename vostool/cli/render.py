@@ -12,6 +12,8 @@ from vostool.cli.common import (
     chosen_refiner,
     cleaning_options,
     device_option,
+    expand,
+    for_each,
     force_option,
     json_option,
     one_blas_thread,
@@ -33,11 +35,12 @@ Examples:
   vostool render --adapter bikes.h5 --out masks --overlay look.mp4
   vostool render --adapter bikes.h5 --out masks --refine
   vostool render --adapter resnet.h5 --adapter xception.h5 --out masks
+  vostool render - --adapter mice.h5 --out masks < all-clips.txt
 """
 
 
 @click.command("render", epilog=EPILOG)
-@click.argument("name", required=False, shell_complete=completion.clips)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.clips)
 @click.option(
     "--adapter",
     "adapter_files",
@@ -58,7 +61,7 @@ Examples:
 @force_option
 @json_option
 def command(
-    name: str | None,
+    names: tuple[str, ...],
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
@@ -72,20 +75,22 @@ def command(
 ) -> None:
     """Write the mask of every frame of a clip, at the clip's own resolution.
 
-    NAME is a clip in the store; by default the one that the adapter was fitted on. The masks appear
-    in the folder together, when all of them are made. --smooth, --drop-specks or --largest, and
-    --fill-holes clean them, in this order.
+    NAME is a clip in the store whose features were made as those that the adapter was fitted on; by
+    default the clip that it was fitted on. The masks appear in the folder together, when all of
+    them are made. Of several clips, or - for one a line on standard input, each has its masks in
+    DIR/NAME; one that fails is named, and the others are done all the same. --smooth, --drop-specks
+    or --largest, and --fill-holes clean the masks, in this order.
     """
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
-        "render", name, adapter_files, out, overlay_file, chosen, store_root, device, force,
+        "render", names, adapter_files, out, overlay_file, chosen, store_root, device, force,
         as_json, cleaning,
     )  # fmt: skip
 
 
 def render(
     what: str,
-    name: str | None,
+    names: tuple[str, ...],
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
@@ -106,16 +111,25 @@ def render(
     from vostool.store import FeatureStore
 
     clean = Cleaning(**cleaning or {})
+    clips = list(dict.fromkeys(expand(names)))
+    many = len(clips) > 1 or "-" in names
+    if many and overlay_file is not None:
+        raise click.UsageError("--overlay goes with one clip")
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
-    clip = name or adapters[0].provenance.clip
-    if refiner is not None:
-        check_clip(adapters[0], clip)
-    session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
-    with progress_bar(f"{what} {clip}") as progress:
-        frames = session.save(
-            out, overlay=overlay_file, refiner=refiner, cleaning=clean, force=force,
-            progress=progress,
-        )  # fmt: skip
-    report({"masks": str(out), "clip": clip, "frames": frames}, as_json, str(out))
+
+    def work(clip: str) -> None:
+        folder = out / clip if many else out
+        if refiner is not None:
+            check_clip(adapters[0], clip)
+        store, named = FeatureStore(store_root), clip if names else None
+        session = Session.resume(store, adapters, clip=named, device=device)
+        with progress_bar(f"{what} {clip}") as progress:
+            frames = session.save(
+                folder, overlay=overlay_file, refiner=refiner, cleaning=clean, force=force,
+                progress=progress,
+            )  # fmt: skip
+        report({"masks": str(folder), "clip": clip, "frames": frames}, as_json, str(folder))
+
+    for_each(clips if names else [adapters[0].only_clip], work)

@@ -289,9 +289,7 @@ class Worker(threading.Thread):
 
 def _marks(session: Session) -> list[LabelMap]:
     """The strokes that a session has begun with."""
-    if not session.rounds:
-        return []
-    strokes, maps = session.adapter.strokes, []
+    strokes, maps = session.strokes, []
     for frame in np.unique(strokes.frame).tolist():
         marks = strokes.stroke_map(frame, session.size)
         painted = np.where(

@@ -108,6 +108,24 @@ class Stage:
         """Which stage it is, ``backbone`` or ``context``."""
         return self.folder.name
 
+    @cached_property
+    def networks(self) -> dict[str, Any]:
+        """What made the features, whatever the clip: of the cache key's words those that tell none.
+
+        A context's are its backbone's, too. Where that is gone, the digest of its features stands
+        for it, which no other clip's context has.
+        """
+        made_from = {k: v for k, v in self.cache_key.made_from.items() if k != "clip"}
+        if self.kind == "backbone":
+            return made_from
+        try:
+            backbone = Stage(self.folder.parent / "backbone", self.clip_name)
+        except StoreError:
+            return made_from
+        if backbone.cache_key.digest != made_from.get("features"):
+            return made_from
+        return {**backbone.networks, "model": made_from.get("model")}
+
     @property
     def chunks(self) -> int:
         """How many chunks a level has."""
