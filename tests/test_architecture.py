@@ -26,7 +26,7 @@ ROOMS = (
     {"cleaning", "coco", "known_masks"},
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
-    {"checkpoints", "exr", "images", "presets"},
+    {"checkpoints", "exr", "images", "presets", "reading"},
     {"files", "layers", "onnx_weights", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},
 )

@@ -16,12 +16,14 @@ from vostool.cli.common import (
     json_option,
     name_option,
     random_weights_option,
+    reading_options,
     report,
     store_option,
     strict_option,
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar, say
+from vostool.reading import Reading
 
 EPILOG = """\b
 Examples:
@@ -41,6 +43,7 @@ Examples:
 @name_option
 @frames_option
 @strict_option
+@reading_options
 @click.option(
     "--davis-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -61,6 +64,7 @@ def command(
     network_height: int,
     device: str,
     as_json: bool,
+    reading: Reading,
 ) -> None:
     """Run the backbone over clips and keep their features.
 
@@ -76,11 +80,13 @@ def command(
     sources = expand(clips)
     if name is not None and len(sources) != 1:
         raise click.UsageError("--name goes with one clip")
+    if davis_root is not None and reading != Reading():
+        raise click.UsageError("--deinterlace and --contrast do not go with --davis-root")
 
     def opened(source: str) -> Clip:
         if davis_root is not None:
             return open_davis_sequence(davis_root, source, name=name, frames=frames)
-        return open_clip(source, name=name, frames=frames, strict=strict)
+        return open_clip(source, name=name, frames=frames, strict=strict, reading=reading)
 
     taken: dict[str, str] = {}
     for source in sources:

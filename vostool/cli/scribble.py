@@ -23,10 +23,12 @@ from vostool.cli.common import (
     one_blas_thread,
     preset_option,
     random_weights_option,
+    reading_options,
     seed_option,
     store_option,
     weights_option,
 )
+from vostool.reading import Reading
 
 if TYPE_CHECKING:
     from vostool.clips import Clip
@@ -75,6 +77,7 @@ Examples:
 @click.option("--no-browser", is_flag=True, help="Print the URL alone.")
 @name_option
 @frames_option
+@reading_options
 @height_option
 @store_option
 @fitted_backbone_option
@@ -103,6 +106,7 @@ def command(
     device: str,
     preset: str | None,
     seed: int | None,
+    reading: Reading,
 ) -> None:
     """Draw on a clip in a browser, and see its masks as you draw.
 
@@ -122,7 +126,7 @@ def command(
     from vostool.backbones import DEFAULT
     from vostool.cli.mends import one_line
 
-    opened = vostool.open(clip, store=store_root, name=name, frames=frames)
+    opened = vostool.open(clip, store=store_root, name=name, frames=frames, reading=reading)
     source = _frames_of(opened, backbone or DEFAULT)
     folder = session_folder or store_root.parent / f"{opened.name}.scribbles"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class ClipMetadata:
         size: (H, W) of a frame.
         fps: frames a second.
         fingerprint: of the frames' content.
+        reading: how they were read, by :meth:`vostool.reading.Reading.as_dict`.
     """
 
     source: str
@@ -53,6 +54,7 @@ class ClipMetadata:
     size: tuple[int, int]
     fps: float
     fingerprint: str
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 class Stage:
@@ -232,4 +234,5 @@ def _metadata(stored: dict[str, Any]) -> ClipMetadata:
         (height, width),
         stored["fps"],
         str(stored["fingerprint"]),
+        dict(stored.get("reading", {})),
     )
