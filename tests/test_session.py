@@ -27,7 +27,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
     """The square's frames, and a store with all that both presets need."""
     folder = tmp_path_factory.mktemp("session")
     clip = moving_square(folder / "square", FRAMES)
-    vostool.open(clip, store=folder / "store").session()
+    for preset in PRESETS:
+        vostool.open(clip, store=folder / "store").session(preset)
     yield clip, folder / "store"
     shutil.rmtree(folder)
 
@@ -101,7 +102,8 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> OpenClip:
     """The square on a wider way, over several chunks of the store."""
     folder = tmp_path_factory.mktemp("long")
     frames = moving_square(folder / "square", LONG, (96, 192))
-    vostool.open(frames, store=folder / "store").session()
+    for preset in PRESETS:
+        vostool.open(frames, store=folder / "store").session(preset)
     return vostool.open("square", store=folder / "store")
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
+from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
+from vostool.images import Doubt, Probabilities
 from vostool.mask_propagation import Refiner
-from vostool.masks import Mask
+from vostool.masks import Mask, doubt_of
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -32,6 +36,7 @@ from vostool.pipeline.prediction import (
     predict_frame,
     predict_outwards,
     predict_sure,
+    predict_with_probabilities,
     source_clip,
     source_frames,
 )
@@ -327,6 +332,21 @@ class Session:
         self._check_frame(first)
         return predict_outwards(self._models(), first)
 
+    def probabilities(self) -> Iterator[tuple[int, Probabilities]]:
+        """How probable background and each object is, for every frame, as each is made.
+
+        Each is the frame's number and (K + 1, H, W) float32: background first, then the objects of
+        :attr:`object_ids`; they add up to 1, and the largest is the mask's.
+
+        Raises:
+            UsageError: there has been no round yet, or the preset has no decoder, without which
+                scores are no probabilities.
+            StoreError: the features are damaged, or were made anew meanwhile.
+        """
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        return ((frame, probabilities) for frame, _, probabilities in every)
+
     def refined_masks(
         self,
         refiner: Refiner,
@@ -361,8 +381,10 @@ class Session:
         folder: str | Path,
         *,
         overlay: str | Path | None = None,
+        uncertainty: str | Path | None = None,
         with_adapter: bool = False,
         refiner: Refiner | None = None,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -374,10 +396,13 @@ class Session:
         Args:
             folder: for the masks; made if need be.
             overlay: an MP4 with the masks over the frames, if it is wanted.
+            uncertainty: a folder for how doubtful each pixel's label is, ``%05d.png``, if it is
+                wanted: black is sure, white (255) is a probability of a half that it is wrong.
             with_adapter: put the adapter beside the masks, as ``FOLDER/adapter.h5``.
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
                 next does not repeat what no stroke has touched.
+            cleaning: what is done to the masks; nothing by default.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -393,9 +418,15 @@ class Session:
 
         folder, reader = Path(folder), self._readers[0]
         overlay = None if overlay is None else Path(overlay)
-        self._check_outputs(folder, overlay, force)
-        if refiner is None:
+        uncertainty = None if uncertainty is None else Path(uncertainty)
+        self._check_outputs(folder, overlay, uncertainty, force)
+        doubts: Iterator[Doubt] = iter(())
+        if refiner is None and uncertainty is not None:
+            masks, doubts = self._masks_and_doubts()
+        elif refiner is None:
             masks = self.masks()
+        elif uncertainty is not None:
+            raise UsageError("refined masks have no probabilities; leave out either")
         else:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
@@ -411,22 +442,38 @@ class Session:
             writers = [pngs]
             if overlay is not None:
                 writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
-            for frame, mask in masks:
+            if uncertainty is not None:
+                maps = stack.enter_context(open_writer("uncertainty", uncertainty, content))
+            for frame, mask in enumerate(cleaning.clean(mask for _, mask in masks)):
                 for writer in writers:
                     writer.write(frame, mask)
+                if uncertainty is not None:
+                    maps.write(frame, next(doubts))
                 progress(frame + 1, self.frames)
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
 
     def export(
-        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+        self,
+        form: str,
+        out: str | Path,
+        *,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008
+        soft: bool = False,
+        overlap: bool = False,
+        force: bool = False,
+        progress: Progress = quiet,
     ) -> int:
         """Write the mask of every frame in a format of another tool; it appears when it is whole.
 
         Args:
             form: the format, one of :data:`vostool.writers.WRITERS`.
             out: the file or the folder.
+            cleaning: what is done to the masks; nothing by default.
+            soft: alpha is how probable the objects are, for formats with alpha.
+            overlap: each object has its own mask, where it is likelier than background, for formats
+                in which masks may overlap.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -434,25 +481,49 @@ class Session:
             How many frames were written.
 
         Raises:
-            UsageError: there has been no round yet.
+            UsageError: there has been no round yet; or what is asked for does not go with the
+                format, or needs a decoder's probabilities.
             ClipError: the format shows the clip's frames, and they are gone, or are others.
             OutputError: the output cannot be written, or is the user's, or is read.
         """
         reader = self._readers[0]
         inputs = [Path(reader.metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         masks = MaskSequence(
-            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            reader.clip_name, reader.metadata.size, self.frames, self.object_ids,
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
         )  # fmt: skip
+        if self._has_probabilities():
+            masks = replace(
+                masks, read_probabilities=lambda: (one for _, one in self.probabilities())
+            )
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
-        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
+        return export(
+            masks, form, Path(out), clip=clip, cleaning=cleaning, soft=soft, overlap=overlap,
+            force=force, progress=progress,
+        )  # fmt: skip
 
-    def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
+    def _check_probabilities(self) -> None:
+        if not self._has_probabilities():
+            raise UsageError("the preset has no decoder, whose probabilities they would be")
+
+    def _has_probabilities(self) -> bool:
+        return all(adapter.preset.decoder for adapter in self._learnt())
+
+    def _masks_and_doubts(self) -> tuple[Iterator[tuple[int, Mask]], Iterator[Doubt]]:
+        """Masks of all frames, and how doubtful their pixels are; both are made once."""
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        ours, theirs = tee((frame, mask, doubt_of(one)) for frame, mask, one in every)
+        return ((frame, mask) for frame, mask, _ in ours), (doubt for _, _, doubt in theirs)
+
+    def _check_outputs(
+        self, folder: Path, overlay: Path | None, uncertainty: Path | None, force: bool
+    ) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         check_apart(folder, inputs)
         if not force:
             check_folder_replaceable(folder, besides=(REFINEMENT_CACHE,))
@@ -460,6 +531,10 @@ class Session:
             check_apart(overlay, [*inputs, folder])
             if not force:
                 check_replaceable(overlay, is_our_video)
+        if uncertainty is not None:
+            check_apart(uncertainty, [*inputs, folder, *([] if overlay is None else [overlay])])
+            if not force:
+                check_folder_replaceable(uncertainty)
 
     def _check_frame(self, frame: int) -> None:
         if not 0 <= frame < self.frames:

@@ -13,7 +13,6 @@ from vostool.backbones import load_backbone
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
-from vostool.strnn.context import load_rnn
 from vostool.training.data import Shot
 from vostool.training.recipes.decoder import new_decoder
 from vostool.training.simulation import (
@@ -23,7 +22,6 @@ from vostool.training.simulation import (
     simulate,
     worst_frame,
 )
-from vostool.weights import find_weights
 
 Read = Callable[[Shot], ShotFeatures]
 
@@ -31,8 +29,7 @@ Read = Callable[[Shot], ShotFeatures]
 @pytest.fixture(scope="module")
 def read() -> Read:
     backbone = load_backbone("efficientnet-lite0", torch.device("cpu"))
-    rnn = load_rnn(find_weights("rnn"))
-    return lambda shot: read_shot(shot.images, backbone, rnn)
+    return lambda shot: read_shot(shot.images, backbone)
 
 
 @pytest.fixture
@@ -67,9 +64,7 @@ def j_of(shot: Shot, read: Read, decoder: Decoder, rounds: int, seed: int = 3) -
     simulation = simulate(shot, reader, decoder, rounds, np.random.default_rng(seed))
     assert simulation is not None
     assert simulation.truth.shape == shot.masks.shape
-    assert [level.shape[0] for level in reader.features] == [3] * 5, (
-        "the backbone's four and the context"
-    )
+    assert [level.shape[0] for level in reader.features] == [3] * 4
     predictor = DecoderPredictor(
         DecoderClip(reader, torch.device("cpu"), decoder), simulation.adapter
     )

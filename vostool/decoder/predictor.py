@@ -82,6 +82,21 @@ class DecoderPredictor:
         )
 
     @torch.inference_mode()
+    def masks_with_scores(
+        self, start: int, features: Features
+    ) -> Iterator[tuple[Mask, npt.NDArray[np.float32]]]:
+        """The mask (H, W) of each frame from one on, and the logits (K, H, W) it is made of.
+
+        Args:
+            start: the first frame.
+            features: (T, h, w, C) a level.
+        """
+        for logits in self.logits(start, features, everywhere=False):
+            for frame in logits:
+                mask = self._pixels.mask(frame, self._object_ids[1:])
+                yield mask, self._pixels.logits(frame).cpu().numpy()
+
+    @torch.inference_mode()
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
         """The mask (H, W) of one frame, and its confidence, taken at the finest stride.
 
