@@ -17,7 +17,7 @@ PACKAGE = Path(vostool.__file__).parent
 
 ROOMS = (
     {"cli", "__main__"},
-    {"training", "davis", "doctor", "page"},
+    {"batch", "training", "davis", "doctor", "page"},
     {"__init__", "opening", "over_clips", "session"},
     {"pipeline"},
     {"mask_propagation"},

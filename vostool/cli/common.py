@@ -250,6 +250,23 @@ force_option = click.option(
 )
 
 
+def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int]:
+    """``I/N``: the I-th of N parts, counted from 1."""
+    part, slash, parts = (value or "1/1").partition("/")
+    if not (part.isdecimal() and slash and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise click.BadParameter(f"{value!r} is no part of some; give the first of 8 as 1/8")
+    return int(part), int(parts)
+
+
+shard_option = click.option(
+    "--shard",
+    callback=_shard,
+    metavar="I/N",
+    help="Do the I-th of N parts of the clips alone; other machines, given the same clips in the "
+    "same order, do the others.",
+)
+
+
 def one_blas_thread() -> None:
     """Let numpy multiply in one thread; to be called before it is imported.
 
@@ -309,7 +326,11 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
 
 
 def for_each(
-    items: list[str], work: Callable[[str], None], finish: Callable[[], None] | None = None
+    items: list[str],
+    work: Callable[[str], None],
+    finish: Callable[[], None] | None = None,
+    *,
+    shard: tuple[int, int] = (1, 1),
 ) -> None:
     """Do some work for each item; one that fails is named, and the others are done all the same.
 
@@ -317,6 +338,7 @@ def for_each(
         items: clips.
         work: what is done for each.
         finish: what is done in the end with those that did not fail.
+        shard: (I, N) for every N-th item from the I-th on alone: parts that differ by one at most.
 
     Raises:
         click.ClickException: the only item failed, or all did (status 1).
@@ -324,6 +346,8 @@ def for_each(
     """
     from vostool.cli.mends import one_line
 
+    part, parts = shard
+    items = items[part - 1 :: parts]
     failed = []
     for item in items:
         try:

@@ -15,6 +15,7 @@ from vostool.cli.common import (
     json_option,
     model_option,
     report,
+    shard_option,
     store_option,
 )
 from vostool.pipeline.progress import progress_bar, say
@@ -34,10 +35,17 @@ Examples:
 @store_option
 @backbone_option
 @model_option
+@shard_option
 @device_option
 @json_option
 def command(
-    names: tuple[str, ...], store_root: Path, backbone: str, model: str, device: str, as_json: bool
+    names: tuple[str, ...],
+    store_root: Path,
+    backbone: str,
+    model: str,
+    shard: tuple[int, int],
+    device: str,
+    as_json: bool,
 ) -> None:
     """Add spatio-temporal context to stored features: the RNN of Eq. 2 over whole clips.
 
@@ -59,4 +67,4 @@ def command(
             )
         report({"clip": name, "frames": stage.frames, "bytes": stage.bytes}, as_json, name)
 
-    for_each(expand(names), work)
+    for_each(expand(names), work, shard=shard)

@@ -22,6 +22,7 @@ from vostool.cli.common import (
     refine_option,
     refiner_weights_option,
     report,
+    shard_option,
     store_option,
 )
 from vostool.pipeline.progress import progress_bar
@@ -63,6 +64,7 @@ Examples:
 @cleaning_options
 @refine_option
 @refiner_weights_option
+@shard_option
 @store_option
 @device_option
 @force_option
@@ -75,6 +77,7 @@ def command(
     uncertainty: Path | None,
     refines: bool,
     refiner_weights: str | None,
+    shard: tuple[int, int],
     store_root: Path,
     device: str,
     force: bool,
@@ -94,7 +97,7 @@ def command(
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         "render", names, adapter_files, out, overlay_file, chosen, store_root, device, force,
-        as_json, cleaning, uncertainty,
+        as_json, cleaning, shard, uncertainty,
     )  # fmt: skip
 
 
@@ -110,6 +113,7 @@ def render(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any] | None = None,
+    shard: tuple[int, int] = (1, 1),
     uncertainty: Path | None = None,
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
@@ -145,4 +149,4 @@ def render(
             )  # fmt: skip
         report({"masks": str(folder), "clip": clip, "frames": frames}, as_json, str(folder))
 
-    for_each(clips if names else [adapters[0].only_clip], work)
+    for_each(clips if names else [adapters[0].only_clip], work, shard=shard)

@@ -27,6 +27,7 @@ from vostool.store.layout import (
 from vostool.store.manifest import NAME as MANIFEST
 from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader, KeptFeatures
 from vostool.store.stage import ClipMetadata, Features, Stage
+from vostool.store.stamp import Stamp, read_stamp
 from vostool.store.writer import StageWriter, clip_lock, update_source
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "KeptFeatures",
     "Stage",
     "StageWriter",
+    "Stamp",
     "StoredClip",
     "update_source",
 ]
@@ -113,6 +115,10 @@ class StoredClip:
             if not (folder / MANIFEST).exists():
                 raise MissingStageError(self.store.root, self.name, network, stage)
         return Stage(folder, self.name)
+
+    def stamp(self, network: str, stage: str) -> Stamp | None:
+        """What a finished stage says of itself, or None; see :func:`vostool.store.stamp`."""
+        return read_stamp(self.folder / network / stage)
 
     def find(self, network: str, stage: str) -> Stage | None:
         """A finished stage, or None where it has not been made or is not whole.

@@ -78,7 +78,7 @@ class Stage:
             attributes: dict[str, Any] = dict(group.attrs)
             self.cache_key = CacheKey.from_dict(attributes["stamp"])
             self.frames = int(attributes["frames"])
-            self.metadata = _metadata(attributes["clip"] | read_source(folder))
+            self.metadata = metadata_of(attributes["clip"] | read_source(folder))
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
             network_height, network_width = attributes["network_size"]
@@ -223,7 +223,8 @@ def read_source(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _metadata(stored: dict[str, Any]) -> ClipMetadata:
+def metadata_of(stored: dict[str, Any]) -> ClipMetadata:
+    """A clip's metadata, as a stage's attributes hold them."""
     height, width = stored["size"]
     return ClipMetadata(
         str(stored["source"]),
