@@ -38,11 +38,10 @@ def vostool(*arguments: str | Path) -> None:
 
 
 def main() -> None:
-    """Extract and propagate, then two rounds of adapt and render."""
+    """Extract, then two rounds of adapt and render."""
     store: list[str | Path] = ["--store", OUT / "store"]
     OUT.mkdir(exist_ok=True)
     vostool("extract", sample_clip(), "--frames", SHOT, *store)
-    vostool("propagate", "bikes", *store)
     vostool("adapt", "bikes", "--scribbles", HERE / "bikes.json", "--out", OUT / "1.h5", *store)
     vostool(
         *("adapt", "bikes", "--scribbles", HERE / "bikes-round2.json"),

@@ -17,13 +17,13 @@ PACKAGE = Path(vostool.__file__).parent
 
 ROOMS = (
     {"cli", "__main__"},
-    {"training", "davis", "doctor", "page"},
-    {"__init__", "opening", "session"},
+    {"batch", "training", "davis", "doctor", "page"},
+    {"__init__", "opening", "over_clips", "session"},
     {"pipeline"},
     {"mask_propagation"},
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
-    {"known_masks"},
+    {"cleaning", "known_masks"},
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
     {"checkpoints", "exr", "images", "presets"},

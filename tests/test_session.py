@@ -27,7 +27,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, P
     """The square's frames, and a store with all that both presets need."""
     folder = tmp_path_factory.mktemp("session")
     clip = moving_square(folder / "square", FRAMES)
-    vostool.open(clip, store=folder / "store").session()
+    for preset in PRESETS:
+        vostool.open(clip, store=folder / "store").session(preset)
     yield clip, folder / "store"
     shutil.rmtree(folder)
 
@@ -101,7 +102,8 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> OpenClip:
     """The square on a wider way, over several chunks of the store."""
     folder = tmp_path_factory.mktemp("long")
     frames = moving_square(folder / "square", LONG, (96, 192))
-    vostool.open(frames, store=folder / "store").session()
+    for preset in PRESETS:
+        vostool.open(frames, store=folder / "store").session(preset)
     return vostool.open("square", store=folder / "store")
 
 
@@ -254,7 +256,8 @@ def test_previous_masks_are_what_strokes_correct(clip: OpenClip) -> None:
     mostly_object = np.ones((96, 128), np.uint8)
     mostly_object[:, 100:] = 0
     session.add_scribbles(LATER, previous_masks={9: mostly_object})
-    new = session.adapter.samples.select(session.adapter.samples.round == 2)
+    samples = session.adapter.clips[0].samples
+    new = samples.select(samples.round == 2)
     drawn = (new.object_id == 0) & ~((new.x == 13) & (new.y == 10))
     assert drawn.any() and (new.x[drawn] >= 100).all()
     with pytest.raises(AdapterError, match="5x4"):

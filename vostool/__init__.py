@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vostool.adapter import Adapter
     from vostool.mask_propagation import Refiner
     from vostool.opening import OpenClip, open
+    from vostool.over_clips import adapt, suggest
     from vostool.scribbles import Scribbles, Stroke
     from vostool.session import Session
     from vostool.store import FeatureStore
@@ -40,7 +41,9 @@ _LAZY = {
     "Scribbles": "vostool.scribbles",
     "Session": "vostool.session",
     "Stroke": "vostool.scribbles",
+    "adapt": "vostool.over_clips",
     "open": "vostool.opening",
+    "suggest": "vostool.over_clips",
     "write_clip": "vostool.video.writing",
 }
 
@@ -63,7 +66,9 @@ __all__ = [
     "VostoolError",
     "WeightsError",
     "__version__",
+    "adapt",
     "open",
+    "suggest",
     "write_clip",
 ]
 

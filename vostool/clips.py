@@ -6,13 +6,13 @@ A clip is read as a stream, frame by frame, and is known by a fingerprint of its
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.errors import ClipError
+from vostool.errors import ClipError, UsageError
 from vostool.images import Frame, is_image, read_image
 from vostool.sequences import Picture, is_pattern, list_pictures, missing, pattern_name
 
@@ -206,6 +206,23 @@ def default_name(source: str | Path) -> str:
     if is_pattern(path):
         return pattern_name(path)
     return path.resolve().name if path.is_dir() else path.stem
+
+
+def name_clips(sources: Iterable[str]) -> dict[str, str]:
+    """What each of many clips is called: their sources by their names, in order.
+
+    Raises:
+        UsageError: two would be called the same.
+    """
+    named: dict[str, str] = {}
+    for source in sources:
+        name = default_name(source)
+        if named.setdefault(name, source) != source:
+            raise UsageError(
+                f"{named[name]} and {source} would both be called {name}; "
+                "extract them one by one with --name"
+            )
+    return named
 
 
 def open_davis_sequence(

@@ -18,6 +18,14 @@ Frame = npt.NDArray[np.uint8]
 """One frame: (H, W, 3) uint8, RGB."""
 Mask = npt.NDArray[np.uint8]
 """(H, W) uint8: the object id of each pixel, 0 = background."""
+ObjectMasks = npt.NDArray[np.uint8]
+"""(K, H, W) uint8 of 0 and 1: where each object is; they may overlap."""
+Alpha = npt.NDArray[np.uint8]
+"""(H, W) uint8: how much of a pixel is of any object, 255 = all."""
+Probabilities = npt.NDArray[np.float32]
+"""(K + 1, H, W) float32: of background, and of each object; they add up to 1."""
+Doubt = npt.NDArray[np.float32]
+"""(H, W) float32 in 0..0.5: how probable it is that each pixel's label is wrong."""
 
 IMAGE_SUFFIXES = frozenset({".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 EXR = ".exr"

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vostool.adapter import Adapter
-from vostool.backbones import DEFAULT, find_network
+from vostool.backbones import DEFAULT
 from vostool.clips import Clip, open_clip
 from vostool.errors import UsageError
 from vostool.pipeline.context import RNN
 from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Say, progress_bar, say
-from vostool.presets import PRESETS, Preset, find_preset
+from vostool.presets import Preset, find_preset
 from vostool.session import MEMORY, Session
 from vostool.store import FeatureStore, StoredClip
 
@@ -175,8 +175,6 @@ class Settings:
         asked = preset if isinstance(preset, Preset) else find_preset(preset or "default")
         if features is not None:
             asked = replace(asked, features=features)
-        elif asked is PRESETS["default"] and not find_network(backbone or DEFAULT).context:
-            asked = replace(asked, features="backbone")
         if adapter is None:
             return cls(asked, backbone or DEFAULT, seed or 0)
         ours = adapter.preset if features is None else replace(adapter.preset, features=features)

@@ -36,10 +36,10 @@ PRESETS = {
         features="context",
     ),
     "default": Preset(
-        ridge=10.0,
+        ridge=4.0,
         boundary_margin=6.0,
         decoder=True,
-        features="both",
+        features="backbone",
     ),
 }
 """The paper gives no λ. Both, and the margin of 6 pixels, were chosen on DAVIS training sequences;

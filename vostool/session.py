@@ -8,22 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.adapter import Adapter, Suggestion
+from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
+from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
+from vostool.images import Doubt, Probabilities
 from vostool.mask_propagation import Refiner
-from vostool.masks import Mask
+from vostool.masks import Mask, doubt_of
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
     check_replaceable,
     is_our_video,
 )
-from vostool.pipeline.adaptation import fit_round
+from vostool.pipeline.adaptation import learn_round
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.export import MaskSequence, export
 from vostool.pipeline.prediction import (
@@ -32,13 +36,14 @@ from vostool.pipeline.prediction import (
     predict_frame,
     predict_outwards,
     predict_sure,
+    predict_with_probabilities,
     source_clip,
     source_frames,
 )
 from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.progress import Progress, quiet
 from vostool.pipeline.refinement import check_strokes, refine
-from vostool.pipeline.suggestion import suggest_frames
+from vostool.pipeline.suggestion import Suggestions
 from vostool.presets import Preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
@@ -113,19 +118,21 @@ class Session:
         Args:
             store: the features; each adapter reads those of its own network.
             adapters: of the same objects.
-            clip: the clip's name; by default the one that the first adapter was fitted on.
+            clip: the clip's name, of any that the adapters' networks have seen; by default the one
+                that the first adapter was fitted on.
             device: where networks run.
             memory: bytes of features that are kept in memory.
 
         Raises:
             MissingStageError: the features are not in the store.
             AdapterError: an adapter belongs to other features, or they do not go together.
+            UsageError: no clip is named, and the adapter has learnt from several.
         """
         first = adapters[0]
-        stored = store.clip(clip or first.provenance.clip)
+        stored = store.clip(clip or first.only_clip)
         readers = []
         for adapter in adapters:
-            its_clip = stored if clip else store.clip(adapter.provenance.clip)
+            its_clip = stored if clip else store.clip(adapter.only_clip)
             readers.append(
                 its_clip.features(adapter.provenance.network, adapter.provenance.features)
             )
@@ -153,8 +160,16 @@ class Session:
 
     @property
     def rounds(self) -> int:
-        """How many rounds of scribbles it has learnt from, an adapter's among them."""
-        return len(self._adapters[0].provenance.scribbles) if self._adapters else 0
+        """How many rounds of scribbles it has learnt from, an adapter's and other clips' among
+        them."""
+        return self._adapters[0].rounds if self._adapters else 0
+
+    @property
+    def strokes(self) -> Samples:
+        """Every pixel of this clip that bears a stroke so far."""
+        if not self._adapters:
+            return Samples.empty()
+        return self._adapters[0].strokes_on(self._readers[0].cache_key.digest)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -198,6 +213,26 @@ class Session:
             AdapterError: a previous mask is of another size, or there is nothing to tell apart.
             StoreError: the features are damaged.
         """
+        self.take(self.learn(scribbles, previous_masks=previous_masks, any_clip=any_clip))
+
+    def learn(
+        self,
+        scribbles: AnyScribbles,
+        *,
+        previous_masks: Mapping[int, Mask] | None = None,
+        any_clip: bool = False,
+    ) -> list[Lesson]:
+        """What a round of strokes teaches, as :meth:`add_scribbles` takes it: a lesson a model.
+
+        The session stays as it is. Lessons on several clips add up to one adapter by
+        :func:`vostool.adapter.fit`.
+
+        Raises:
+            ScribbleError: they are broken, or not this clip's.
+            ImageError: a painted file is not a whole image of labels.
+            AdapterError: a previous mask is of another size.
+            StoreError: the features are damaged.
+        """
         new = as_scribbles(scribbles)
         if not any_clip:
             new.check_sequence(self._names())
@@ -206,19 +241,26 @@ class Session:
             previous_masks = None
         elif previous_masks is None:
             previous_masks = {frame: self.mask(frame) for frame in new.annotated_frames}
-        learnt = []
-        for number, reader in enumerate(self._readers):
-            before = self._adapters[number] if self._adapters else None
-            learnt.append(
-                fit_round(
-                    reader,
-                    new,
-                    preset=self._preset if before is None else before.preset,
-                    resume_from=before,
-                    previous_masks=previous_masks,
-                    seed=self._seed if before is None else before.provenance.seed,
-                )
+        return [
+            learn_round(
+                reader,
+                new,
+                preset=self._preset if before is None else before.preset,
+                earlier=before,
+                previous_masks=previous_masks,
+                seed=self._seed if before is None else before.provenance.seed,
             )
+            for reader, before in zip(self._readers, self._before(), strict=True)
+        ]
+
+    def take(self, lessons: Sequence[Lesson]) -> None:
+        """Become what lessons teach, one a model; :meth:`undo` takes it back.
+
+        Raises:
+            AdapterError: there is nothing to tell apart.
+        """
+        both = zip(lessons, self._before(), strict=True)
+        learnt = [fit([lesson], before) for lesson, before in both]
         self._undo.append(self._adapters)
         self._become(learnt)
 
@@ -267,7 +309,9 @@ class Session:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        return suggest_frames(self._readers[0], self._learnt()[0], count, progress=progress)
+        suggestions = Suggestions(self._learnt()[0], count)
+        suggestions.look(self._readers[0], progress)
+        return suggestions.best()
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
@@ -287,6 +331,21 @@ class Session:
             return predict(self._models())
         self._check_frame(first)
         return predict_outwards(self._models(), first)
+
+    def probabilities(self) -> Iterator[tuple[int, Probabilities]]:
+        """How probable background and each object is, for every frame, as each is made.
+
+        Each is the frame's number and (K + 1, H, W) float32: background first, then the objects of
+        :attr:`object_ids`; they add up to 1, and the largest is the mask's.
+
+        Raises:
+            UsageError: there has been no round yet, or the preset has no decoder, without which
+                scores are no probabilities.
+            StoreError: the features are damaged, or were made anew meanwhile.
+        """
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        return ((frame, probabilities) for frame, _, probabilities in every)
 
     def refined_masks(
         self,
@@ -322,8 +381,10 @@ class Session:
         folder: str | Path,
         *,
         overlay: str | Path | None = None,
+        uncertainty: str | Path | None = None,
         with_adapter: bool = False,
         refiner: Refiner | None = None,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -335,10 +396,13 @@ class Session:
         Args:
             folder: for the masks; made if need be.
             overlay: an MP4 with the masks over the frames, if it is wanted.
+            uncertainty: a folder for how doubtful each pixel's label is, ``%05d.png``, if it is
+                wanted: black is sure, white (255) is a probability of a half that it is wrong.
             with_adapter: put the adapter beside the masks, as ``FOLDER/adapter.h5``.
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
                 next does not repeat what no stroke has touched.
+            cleaning: what is done to the masks; nothing by default.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -354,9 +418,15 @@ class Session:
 
         folder, reader = Path(folder), self._readers[0]
         overlay = None if overlay is None else Path(overlay)
-        self._check_outputs(folder, overlay, force)
-        if refiner is None:
+        uncertainty = None if uncertainty is None else Path(uncertainty)
+        self._check_outputs(folder, overlay, uncertainty, force)
+        doubts: Iterator[Doubt] = iter(())
+        if refiner is None and uncertainty is not None:
+            masks, doubts = self._masks_and_doubts()
+        elif refiner is None:
             masks = self.masks()
+        elif uncertainty is not None:
+            raise UsageError("refined masks have no probabilities; leave out either")
         else:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
@@ -372,22 +442,38 @@ class Session:
             writers = [pngs]
             if overlay is not None:
                 writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
-            for frame, mask in masks:
+            if uncertainty is not None:
+                maps = stack.enter_context(open_writer("uncertainty", uncertainty, content))
+            for frame, mask in enumerate(cleaning.clean(mask for _, mask in masks)):
                 for writer in writers:
                     writer.write(frame, mask)
+                if uncertainty is not None:
+                    maps.write(frame, next(doubts))
                 progress(frame + 1, self.frames)
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
         return self.frames
 
     def export(
-        self, form: str, out: str | Path, *, force: bool = False, progress: Progress = quiet
+        self,
+        form: str,
+        out: str | Path,
+        *,
+        cleaning: Cleaning = Cleaning(),  # noqa: B008
+        soft: bool = False,
+        overlap: bool = False,
+        force: bool = False,
+        progress: Progress = quiet,
     ) -> int:
         """Write the mask of every frame in a format of another tool; it appears when it is whole.
 
         Args:
             form: the format, one of :data:`vostool.writers.WRITERS`.
             out: the file or the folder.
+            cleaning: what is done to the masks; nothing by default.
+            soft: alpha is how probable the objects are, for formats with alpha.
+            overlap: each object has its own mask, where it is likelier than background, for formats
+                in which masks may overlap.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -395,7 +481,8 @@ class Session:
             How many frames were written.
 
         Raises:
-            UsageError: there has been no round yet.
+            UsageError: there has been no round yet; or what is asked for does not go with the
+                format, or needs a decoder's probabilities.
             ClipError: the format shows the clip's frames, and they are gone, or are others.
             OutputError: the output cannot be written, or is the user's, or is read.
         """
@@ -404,13 +491,36 @@ class Session:
         if self._clip is not None:
             inputs.extend(self._clip.store.folders)
         masks = MaskSequence(
-            reader.clip_name, reader.metadata.size, self.frames, self.adapter.object_ids,
+            reader.clip_name, reader.metadata.size, self.frames, self.object_ids,
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
         )  # fmt: skip
+        if self._has_probabilities():
+            masks = replace(
+                masks, read_probabilities=lambda: (one for _, one in self.probabilities())
+            )
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
-        return export(masks, form, Path(out), clip=clip, force=force, progress=progress)
+        return export(
+            masks, form, Path(out), clip=clip, cleaning=cleaning, soft=soft, overlap=overlap,
+            force=force, progress=progress,
+        )  # fmt: skip
 
-    def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
+    def _check_probabilities(self) -> None:
+        if not self._has_probabilities():
+            raise UsageError("the preset has no decoder, whose probabilities they would be")
+
+    def _has_probabilities(self) -> bool:
+        return all(adapter.preset.decoder for adapter in self._learnt())
+
+    def _masks_and_doubts(self) -> tuple[Iterator[tuple[int, Mask]], Iterator[Doubt]]:
+        """Masks of all frames, and how doubtful their pixels are; both are made once."""
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        ours, theirs = tee((frame, mask, doubt_of(one)) for frame, mask, one in every)
+        return ((frame, mask) for frame, mask, _ in ours), (doubt for _, _, doubt in theirs)
+
+    def _check_outputs(
+        self, folder: Path, overlay: Path | None, uncertainty: Path | None, force: bool
+    ) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
         if self._clip is not None:
             inputs.extend(self._clip.store.folders)
@@ -421,6 +531,10 @@ class Session:
             check_apart(overlay, [*inputs, folder])
             if not force:
                 check_replaceable(overlay, is_our_video)
+        if uncertainty is not None:
+            check_apart(uncertainty, [*inputs, folder, *([] if overlay is None else [overlay])])
+            if not force:
+                check_folder_replaceable(uncertainty)
 
     def _check_frame(self, frame: int) -> None:
         if not 0 <= frame < self.frames:
@@ -435,6 +549,10 @@ class Session:
         if not self._adapters:
             raise UsageError("no round of scribbles yet; begin with add_scribbles")
         return self._adapters
+
+    def _before(self) -> Sequence[Adapter | None]:
+        """The adapter of each model; None each before the first round."""
+        return self._adapters or [None] * len(self._readers)
 
     def _become(self, adapters: Sequence[Adapter]) -> None:
         self._adapters, self._fitted = tuple(adapters), ()

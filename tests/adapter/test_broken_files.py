@@ -19,26 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vostool.adapter import (
-    Adapter,
-    Provenance,
-    Samples,
-    SufficientStatistics,
-)
+from tests.adapter.adapters import some_adapter
+from vostool.adapter import Adapter
 from vostool.errors import AdapterError, OutputError
-from vostool.presets import PRESETS
-
-
-def some_adapter(channels: int = 4) -> Adapter:
-    rng = np.random.default_rng(0)
-    labels = np.array([0, 0, 0, 5, 5, 9])
-    statistics = SufficientStatistics.empty(channels).plus(rng.normal(size=(6, channels)), labels)
-    samples, strokes = (Samples(*(rng.integers(0, 9, n) for _ in range(5))) for n in (6, 8))
-    provenance = Provenance(
-        "clip", "net", "backbone", "key", {"clip": "f"}, (48, 64), ("a.json",), 3, "0"
-    )
-    W = rng.normal(size=(channels, 3))
-    return Adapter(W, statistics, samples, strokes, PRESETS["default"], provenance)
 
 
 @pytest.fixture
@@ -77,6 +60,8 @@ def put_attribute(name: str, value: object) -> Callable[[h5py.File], None]:
         drop("object_ids"),
         drop("statistics"),
         drop("samples/round"),
+        drop("samples/clip"),
+        drop("clips"),
         put("W", 5),
         put("W", np.zeros((4, 2))),
         put("W", np.zeros(12)),
@@ -162,7 +147,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(file: Path) -> None:
     before = file.read_bytes()
     program = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tests.adapter.test_broken_files import some_adapter\n"
+        "from tests.adapter.adapters import some_adapter\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "some_adapter(256).write(Path(sys.argv[1]))"

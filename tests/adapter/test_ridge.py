@@ -32,15 +32,17 @@ def test_the_solution_is_that_of_least_squares(
     seed: int, samples: int, channels: int, objects: int
 ) -> None:
     x, labels = some(seed, samples, channels, objects)
-    W = solve(SufficientStatistics.empty(channels).plus(x, labels), 0.1)
+    W = solve(SufficientStatistics.of(x, labels), 0.1)
     np.testing.assert_allclose(W, least_squares(x, labels, 0.1), atol=1e-8)
 
 
 @given(st.integers(0, 99), st.integers(1, 40))
 def test_rounds_add_up(seed: int, cut: int) -> None:
     x, labels = some(seed, 40, 5, 3)
-    whole = SufficientStatistics.empty(5).plus(x, labels)
-    parts = SufficientStatistics.empty(5).plus(x[:cut], labels[:cut]).plus(x[cut:], labels[cut:])
+    whole = SufficientStatistics.of(x, labels)
+    parts = SufficientStatistics.of(x[:cut], labels[:cut]) + SufficientStatistics.of(
+        x[cut:], labels[cut:]
+    )
     assert parts.object_ids == whole.object_ids
     np.testing.assert_allclose(parts.gram, whole.gram, atol=1e-10)
     np.testing.assert_allclose(parts.sums, whole.sums, atol=1e-10)
@@ -49,16 +51,16 @@ def test_rounds_add_up(seed: int, cut: int) -> None:
 
 def test_an_object_that_comes_later_keeps_the_columns_in_order_of_id() -> None:
     x, labels = some(0, 20, 4, 1)
-    statistics = SufficientStatistics.empty(4).plus(x, labels * 7).plus(x, labels * 3)
+    statistics = SufficientStatistics.of(x, labels * 7) + SufficientStatistics.of(x, labels * 3)
     assert statistics.object_ids == (0, 3, 7)
     assert solve(statistics, 0.1).shape == (4, 3)
 
 
 def test_background_alone_tells_nothing_apart() -> None:
     with pytest.raises(AdapterError, match="no object"):
-        solve(SufficientStatistics.empty(3).plus(np.ones((2, 3)), np.zeros(2, int)), 0.1)
+        solve(SufficientStatistics.of(np.ones((2, 3)), np.zeros(2, int)), 0.1)
 
 
 def test_objects_alone_tell_nothing_apart() -> None:
     with pytest.raises(AdapterError, match="background"):
-        solve(SufficientStatistics.empty(3).plus(np.ones((2, 3)), np.ones(2, int)), 0.1)
+        solve(SufficientStatistics.of(np.ones((2, 3)), np.ones(2, int)), 0.1)

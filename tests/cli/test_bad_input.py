@@ -137,13 +137,12 @@ def test_context_that_was_not_propagated(
 
 @pytest.mark.usefixtures("square_adapter")
 def test_adapters_of_something_else(vostool: Vostool, tmp_path: Path) -> None:
-    large = moving_square(tmp_path / "large", 4, (128, 160))
-    assert vostool("propagate", "-", stdin=vostool("extract", large).out).status == 0
-    refused(vostool("render", "large", "--adapter", "a.h5", "--out", "m"), "128x96", "160x128")
     adapter = Adapter.read(tmp_path / "a.h5")
-    made_from = {**adapter.provenance.made_from, "backbone": "resnet"}
-    other = replace(adapter.provenance, features_key="x", made_from=made_from)
-    replace(adapter, provenance=other).write(tmp_path / "a.h5")
+    networks = {**adapter.provenance.networks, "backbone": "resnet"}
+    other = replace(adapter.provenance, networks=networks)
+    (square,) = adapter.clips
+    elsewhere = replace(square, name="other", features_key="x")
+    replace(adapter, clips=(elsewhere,), provenance=other).write(tmp_path / "a.h5")
     refused(vostool("render", "square", "--adapter", "a.h5", "--out", "m"), "resnet")
     (tmp_path / "a.h5").write_bytes(np.random.default_rng(0).bytes(999))
     refused(vostool("render", "square", "--adapter", "a.h5", "--out", "m"), "a.h5")

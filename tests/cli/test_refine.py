@@ -128,10 +128,11 @@ def test_weights_of_ones_own_are_told_by_their_hash(
 def test_bad_input_is_told_in_a_line(fitted: Vostool, tmp_path: Path) -> None:
     adapter = Adapter.read(tmp_path / "a.h5")
 
-    replace(adapter, strokes=Samples.empty()).write(tmp_path / "none.h5")
-    beyond = adapter.strokes.columns()
-    beyond["frame"] = beyond["frame"] + 50
-    replace(adapter, strokes=Samples(**beyond)).write(tmp_path / "beyond.h5")
+    (clip,) = adapter.clips
+    beyond = {**clip.strokes.columns(), "frame": clip.strokes.frame + 50}
+    for name, strokes in (("none", Samples.empty()), ("beyond", Samples(**beyond))):
+        changed = replace(adapter, clips=(replace(clip, strokes=strokes),))
+        changed.write(tmp_path / f"{name}.h5")
     moving_square(tmp_path / "other")
     assert fitted("extract", tmp_path / "other").status == 0
 

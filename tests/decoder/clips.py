@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from vostool.adapter import Adapter, Provenance, Samples, SufficientStatistics
+from vostool.adapter import Adapter, LearntClip, Provenance, Samples, SufficientStatistics
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.presets import PRESETS
 from vostool.pyramid import Pyramid
@@ -44,9 +44,11 @@ def adapter_of(
     statistics = SufficientStatistics(
         object_ids, np.ones(classes), np.zeros((classes, channels)), np.eye(channels)
     )
-    provenance = Provenance(clip, "net", "backbone", "key", {}, SIZE, (), 0, "0")
     strokes = Samples.empty() if strokes is None else strokes
-    return Adapter(W, statistics, Samples.empty(), strokes, PRESETS["default"], provenance)
+    key = clip_of([]).cache_key.digest if clip == "shot" else clip
+    learnt = LearntClip(clip, key, SIZE, (), Samples.empty(), strokes)
+    provenance = Provenance("net", "backbone", {}, 0, "0")
+    return Adapter(W, statistics, (learnt,), PRESETS["default"], provenance)
 
 
 def strokes_on(*rows: tuple[int, int, int, int, int]) -> Samples:

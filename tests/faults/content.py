@@ -74,9 +74,9 @@ def _adapter(file: Path) -> str:
         adapter = Adapter.read(file)
     except VostoolError as problem:
         return f"{REFUSED}: {problem}"
-    columns = [*adapter.samples.columns().values(), *adapter.strokes.columns().values()]
-    provenance = adapter.provenance
-    known = provenance.clip, provenance.features_key, provenance.size, adapter.preset
+    tables = [table for clip in adapter.clips for table in (clip.samples, clip.strokes)]
+    columns = [column for table in tables for column in table.columns().values()]
+    known = [(clip.name, clip.features_key, clip.size) for clip in adapter.clips], adapter.preset
     return _hash(adapter.W, adapter.object_ids, *columns, *known)
 
 

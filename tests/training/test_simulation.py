@@ -13,7 +13,6 @@ from vostool.backbones import load_backbone
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
-from vostool.strnn.context import load_rnn
 from vostool.training.data import Shot
 from vostool.training.recipes.decoder import new_decoder
 from vostool.training.simulation import (
@@ -23,7 +22,6 @@ from vostool.training.simulation import (
     simulate,
     worst_frame,
 )
-from vostool.weights import find_weights
 
 Read = Callable[[Shot], ShotFeatures]
 
@@ -31,8 +29,7 @@ Read = Callable[[Shot], ShotFeatures]
 @pytest.fixture(scope="module")
 def read() -> Read:
     backbone = load_backbone("efficientnet-lite0", torch.device("cpu"))
-    rnn = load_rnn(find_weights("rnn"))
-    return lambda shot: read_shot(shot.images, backbone, rnn)
+    return lambda shot: read_shot(shot.images, backbone)
 
 
 @pytest.fixture
@@ -67,9 +64,7 @@ def j_of(shot: Shot, read: Read, decoder: Decoder, rounds: int, seed: int = 3) -
     simulation = simulate(shot, reader, decoder, rounds, np.random.default_rng(seed))
     assert simulation is not None
     assert simulation.truth.shape == shot.masks.shape
-    assert [level.shape[0] for level in reader.features] == [3] * 5, (
-        "the backbone's four and the context"
-    )
+    assert [level.shape[0] for level in reader.features] == [3] * 4
     predictor = DecoderPredictor(
         DecoderClip(reader, torch.device("cpu"), decoder), simulation.adapter
     )
@@ -93,7 +88,7 @@ def test_objects_are_marked_together_by_their_own_ids(read: Read, decoder: Decod
     assert found is not None
     assert found.adapter.object_ids == (0, 2, 5)
     np.testing.assert_array_equal(found.truth, shot.masks)
-    assert set(found.adapter.strokes.object_id) == {2, 5} and len(found.annotated) == 1
+    assert set(found.adapter.clips[0].strokes.object_id) == {2, 5} and len(found.annotated) == 1
     assert j_of(shot, read, decoder, 1) > 0.5
 
 
@@ -104,7 +99,7 @@ def test_rounds_tell_of_their_strokes(read: Read, decoder: Decoder) -> None:
         rng = np.random.default_rng(seed)
         found = simulate(shot, read(shot), decoder, 4, rng)
         assert found is not None
-        strokes = found.adapter.strokes
+        strokes = found.adapter.clips[0].strokes
         assert 1 <= strokes.round.max() <= 4
         first_seen = dict.fromkeys(strokes.frame[np.argsort(strokes.round, kind="stable")].tolist())
         assert found.annotated == list(first_seen)

@@ -23,14 +23,22 @@ from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from label_studio_converter.brush import decode_rle
+from PIL import Image, ImageDraw
+from supervision.dataset.formats.labelme import load_labelme_annotations
 
 from tests.conftest import Vostool
 from tests.video.footage import Kind, write_clip
+from vostool.adapter import Adapter
+from vostool.cleaning import Cleaning
 from vostool.clips import open_clip, open_davis_sequence
 from vostool.images import Frame, Mask, read_mask
+from vostool.opening import OpenClip
 from vostool.outputs import LISTING
+from vostool.session import Session
+from vostool.store import FeatureStore
 from vostool.writers import WRITERS
+from vostool.writers.label_studio import pack
 from vostool.writers.png import mask_file, write_mask
 from vostool.writers.yolo import polygons
 
@@ -206,6 +214,54 @@ def test_yolo_keeps_holes_and_parts(export: Export) -> None:
     np.testing.assert_array_equal(again, MASKS)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_labelme(export: Export) -> None:
+    """By supervision; and as labelme itself draws polygons."""
+    out = export("labelme") / "clip"
+    names, paths, found = load_labelme_annotations(str(out), str(out))
+    assert names == ["object 1", "object 3"]
+    assert [Path(path).name for path in paths] == [f"{n:05d}.jpg" for n in range(FRAMES)]
+    again, drawn = np.zeros_like(MASKS), np.zeros_like(MASKS)
+    for path in paths:
+        frame, detections = int(Path(path).stem), found[path]
+        assert detections.mask is not None and detections.class_id is not None
+        assert len(detections.mask) == len({*np.unique(MASKS[frame])} - {0}), "one an object"
+        for mask, number in zip(np.asarray(detections.mask), detections.class_id, strict=True):
+            again[frame][mask] = OBJECTS[number]
+        for shape in json.loads(Path(path).with_suffix(".json").read_text())["shapes"]:
+            part = Image.new("L", SIZE[::-1])
+            ImageDraw.Draw(part).polygon([*map(tuple, shape["points"])], outline=1, fill=1)
+            drawn[frame][np.asarray(part) > 0] = shape["group_id"]
+    np.testing.assert_array_equal(again, MASKS)
+    np.testing.assert_array_equal(drawn, MASKS)
+    assert Image.open(out / "00000.jpg").size == SIZE[::-1]
+
+
+def test_label_studio(export: Export) -> None:
+    """By Label Studio's own converter."""
+    tasks = json.loads(export("label-studio", "--clip", "clip").read_text())
+    assert tasks[2]["data"] == {"image": "/data/local-files/?d=clip/im2.png"}
+    again = np.zeros_like(MASKS)
+    for frame, task in enumerate(tasks):
+        for result in task["annotations"][0]["result"]:
+            assert (result["original_height"], result["original_width"]) == SIZE
+            (label,) = result["value"]["brushlabels"]
+            channels = decode_rle(result["value"]["rle"]).reshape(*SIZE, 4)
+            assert (channels == channels[..., :1]).all() and {*np.unique(channels)} == {0, 255}
+            again[frame][channels[..., 3] > 0] = int(label.split()[1])
+    np.testing.assert_array_equal(again, MASKS)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (1, 65), (130, 127), (301, 400)])
+def test_run_lengths_of_all_sizes_are_unpacked(size: tuple[int, int]) -> None:
+    """Runs of one pixel, of the whole image, and longer than 16 bits tell."""
+    draw = np.random.default_rng(0)
+    for share in (0, 0.5, 0.999, 1):
+        grey = np.where(draw.random(size) < share, 255, 0).astype(np.uint8)
+        channels = decode_rle(list(pack(grey))).reshape(*size, 4)
+        np.testing.assert_array_equal(channels[..., 3], grey)
+
+
 def alpha_frames(file: Path) -> list[npt.NDArray[np.uint8]]:
     """The frames (H, W, 4) of a video, by PyAV itself."""
     with av.open(file) as container:
@@ -298,7 +354,7 @@ def test_polygons_filled_are_the_region(small: Mask, scale: int) -> None:
     np.testing.assert_array_equal(filled, region)
 
 
-@pytest.mark.parametrize("form", ["coco", "binary", "numpy", "tiff", "yolo", "youtube-vis"])
+@pytest.mark.parametrize("form", ["coco", "binary", "label-studio", "labelme", "numpy", "yolo"])
 def test_what_is_there_is_not_written_over(
     folder: Path, export: Export, vostool: Vostool, form: str
 ) -> None:
@@ -351,6 +407,127 @@ def test_what_does_not_go_together_is_refused(folder: Path, vostool: Vostool) ->
     mask_file(folder / "swan", 2).unlink()
     done = vostool("export", "swan", "--as", "coco", "--out", "o")
     assert done.status == 1 and "00002.png" in done.errors[0]
+
+
+def probabilities(adapter: Path, folder: Path) -> npt.NDArray[np.float32]:
+    """(T, K + 1, H, W), through Python."""
+    store = FeatureStore(folder / "store")
+    session = Session.resume(store, [Adapter.read(adapter)], device="cpu")
+    numbered = list(session.probabilities())
+    assert [frame for frame, _ in numbered] == list(range(session.frames))
+    return np.stack([one for _, one in numbered])
+
+
+@pytest.fixture
+def two_objects(square_store: FeatureStore, tmp_path: Path) -> Path:
+    """An adapter of the square as two objects, its left and its right half."""
+    session = OpenClip(square_store.clip("square")).session(device="cpu")
+    painted = np.full((96, 128), 255, np.uint8)
+    painted[24:72, 16:38], painted[24:72, 42:64], painted[24:72, 38:42] = 1, 2, 0
+    session.add_scribbles({2: painted})
+    session.adapter.write(tmp_path / "two.h5")
+    return tmp_path / "two.h5"
+
+
+def test_probabilities_are_what_masks_are_made_of(two_objects: Path, tmp_path: Path) -> None:
+    """Alpha, own masks and maps tell of the very masks that are rendered."""
+    every = probabilities(two_objects, tmp_path)
+    np.testing.assert_allclose(every.sum(axis=1), 1, atol=1e-5)
+    session = Session.resume(FeatureStore(tmp_path / "store"), [Adapter.read(two_objects)])
+    masks = np.stack([mask for _, mask in session.masks()])
+    assert set(np.unique(masks)) == {0, 1, 2}
+    np.testing.assert_array_equal(every.argmax(axis=1), masks)
+
+
+@pytest.mark.parametrize(
+    ("form", "white", "kind"),
+    [("probabilities", 255, "uint8"), ("probabilities-16", 65535, "uint16")],
+)
+def test_probability_maps(
+    two_objects: Path, tmp_path: Path, vostool: Vostool, form: str, white: int, kind: str
+) -> None:
+    done = vostool("export", "--adapter", two_objects, "--as", form, "--out", "maps")
+    assert done.status == 0, done.err
+    every = probabilities(two_objects, tmp_path)
+    for object_id in (1, 2):
+        for frame in range(12):
+            file = tmp_path / "maps" / str(object_id) / f"{frame:05d}.png"
+            image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+            assert image is not None and image.dtype == kind
+            assert np.abs(image / white - every[frame, object_id]).max() <= 0.501 / white
+    assert not (tmp_path / "maps" / "0").exists()
+
+
+def test_soft_alpha_is_the_probability_of_any_object(
+    two_objects: Path, tmp_path: Path, vostool: Vostool
+) -> None:
+    want = 1 - probabilities(two_objects, tmp_path)[:, 0]
+    assert ((want > 0.1) & (want < 0.9)).any()
+    for form, out in (("cutout", "soft"), ("png-mov", "soft.mov"), ("prores", "pro.mov")):
+        done = vostool("export", "--adapter", two_objects, "--as", form, "--soft", "--out", out)
+        assert done.status == 0, done.err
+    files = sorted((tmp_path / "soft").glob("*.png"))
+    pictures = [np.asarray(Image.open(file))[..., 3] for file in files]
+    np.testing.assert_array_equal(pictures, np.rint(255 * want))
+    lossless = [picture[..., 3] for picture in alpha_frames(tmp_path / "soft.mov")]
+    np.testing.assert_array_equal(lossless, pictures)
+    coded = np.array([picture[:96, :128, 3] for picture in alpha_frames(tmp_path / "pro.mov")], int)
+    assert np.abs(coded - np.array(pictures)).max() <= 1
+
+
+def test_own_masks_overlap_where_objects_are_in_dispute(
+    two_objects: Path, tmp_path: Path, vostool: Vostool
+) -> None:
+    every = probabilities(two_objects, tmp_path)
+    want = every[:, 1:] > every[:, :1]
+    assert want.all(axis=1).any(), "nothing is in dispute"
+    options = ("--adapter", two_objects, "--overlap", "--out")
+    assert vostool("export", "--as", "binary", *options, "own").status == 0
+    assert vostool("export", "--as", "coco", *options, "own.json").status == 0
+    for number, object_id in enumerate((1, 2)):
+        files = sorted((tmp_path / "own" / str(object_id)).iterdir())
+        images = np.stack([np.asarray(Image.open(file)) for file in files])
+        np.testing.assert_array_equal(images > 0, want[:, number])
+    again = np.zeros_like(want)
+    for annotation in json.loads((tmp_path / "own.json").read_text())["annotations"]:
+        mask = coco_mask(annotation["segmentation"])
+        again[annotation["image_id"] - 1, annotation["category_id"] - 1] = mask > 0
+    np.testing.assert_array_equal(again, want)
+    done = vostool("export", "--as", "binary", "--largest", *options, "cleaned")
+    assert done.status == 0, done.err
+    for number in (0, 1):
+        (clean,) = Cleaning(largest=True).clean([want[7, number].astype(np.uint8)])
+        file = tmp_path / "cleaned" / str(number + 1) / "00007.png"
+        np.testing.assert_array_equal(np.asarray(Image.open(file)) > 0, clean > 0)
+
+
+def test_what_needs_probabilities_says_so(
+    folder: Path, square_store: FeatureStore, square_scribbles: Path, vostool: Vostool
+) -> None:
+    session = OpenClip(square_store.clip("square")).session(preset="paper", device="cpu")
+    session.add_scribbles(square_scribbles)
+    session.adapter.write(folder / "paper.h5")
+    for words, want in {
+        ("swan", "--as", "probabilities"): "--adapter",
+        ("swan", "--as", "cutout", "--clip", "clip", "--soft"): "--adapter",
+        ("swan", "--as", "coco", "--overlap"): "--adapter",
+        ("--adapter", "paper.h5", "--as", "probabilities"): "with a decoder",
+        ("swan", "--as", "coco", "--soft"): "cutout",
+        ("swan", "--as", "numpy", "--overlap"): "yolo",
+    }.items():
+        done = vostool("export", *words, "--out", "o")
+        assert done.status == 2 and want in done.err, done.err
+        assert not (folder / "o").exists()
+
+
+def test_the_objects_of_a_session_are_its_objects_alone(
+    square_adapter: Path, tmp_path: Path, vostool: Vostool
+) -> None:
+    """Background is no object."""
+    done = vostool("export", "--adapter", square_adapter, "--as", "coco", "--out", "o.json")
+    assert done.status == 0, done.err
+    document = json.loads((tmp_path / "o.json").read_text())
+    assert [category["id"] for category in document["categories"]] == [1]
 
 
 @pytest.mark.parametrize("form", ["numpy", "davis"])

@@ -3,17 +3,22 @@
 numpy and h5py alone, so that ``vostool adapt`` starts fast.
 """
 
-from vostool.adapter.file import Adapter, Provenance
+from vostool.adapter.file import Adapter
+from vostool.adapter.fitting import fit
+from vostool.adapter.lessons import LearntClip, Lesson, Provenance
 from vostool.adapter.ridge import SufficientStatistics, solve
 from vostool.adapter.sampling import Samples, sample_round, scribbled_pixels
 from vostool.adapter.suggestion import Suggestion
 
 __all__ = [
     "Adapter",
+    "LearntClip",
+    "Lesson",
     "Provenance",
     "Samples",
     "SufficientStatistics",
     "Suggestion",
+    "fit",
     "sample_round",
     "scribbled_pixels",
     "solve",

@@ -41,19 +41,26 @@ class SufficientStatistics:
             (BACKGROUND,), np.zeros(1), np.zeros((1, channels)), np.zeros((channels, channels))
         )
 
-    def plus(
-        self, features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]
+    @classmethod
+    def of(
+        cls, features: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]
     ) -> SufficientStatistics:
-        """With some more samples: features (n, C) and labels (n,)."""
-        classes = np.union1d(self.object_ids, labels)
+        """Of some samples: features (n, C) and labels (n,)."""
+        classes = np.union1d([BACKGROUND], labels)
         x = features.astype(np.float64)
         belongs = (labels == classes[:, None]).astype(np.float64)
-        counts, sums = belongs.sum(axis=1), belongs @ x
-        known = np.searchsorted(classes, self.object_ids)
-        counts[known] += self.counts
-        sums[known] += self.sums
         object_ids = tuple(int(c) for c in classes)
-        return SufficientStatistics(object_ids, counts, sums, self.gram + x.T @ x)
+        return cls(object_ids, belongs.sum(axis=1), belongs @ x, x.T @ x)
+
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
+        """Of both's samples together, whatever clips they are of."""
+        object_ids = tuple(sorted({*self.object_ids, *other.object_ids}))
+        counts, sums = np.zeros(len(object_ids)), np.zeros((len(object_ids), self.sums.shape[1]))
+        for part in (self, other):
+            rows = np.searchsorted(object_ids, part.object_ids)
+            counts[rows] += part.counts
+            sums[rows] += part.sums
+        return SufficientStatistics(object_ids, counts, sums, self.gram + other.gram)
 
 
 def solve(statistics: SufficientStatistics, ridge: float) -> DoubleArray:

@@ -12,6 +12,7 @@ tell their two sides apart, so that they teach the classifier that the object's 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +99,7 @@ def sample_round(
     preset: Preset,
     seed: int,
     *,
+    known: Collection[int] = (),
     scale: float = 1.0,
 ) -> Samples:
     """The samples that one round of scribbles adds.
@@ -105,9 +107,10 @@ def sample_round(
     Args:
         stroke_maps: the annotated frames' strokes, by frame number.
         predicted: the last round's masks of those frames; empty in the first round.
-        earlier: all samples of the rounds before.
+        earlier: all samples of the rounds before, of this clip.
         preset: how to sample.
         seed: of the random choice; the same seed and input give the same samples.
+        known: the objects that other clips have shown, beside this one's.
         scale: the clip's pixels to one of the network's.
 
     Returns:
@@ -118,7 +121,8 @@ def sample_round(
     scribbled = scribbled_pixels(stroke_maps, number)
     slivers = _along_boundary(scribbled, predicted, preset.boundary_margin * scale)
     # The first strokes on an object are all there is to know of it, wherever they lie.
-    scribbled = scribbled.select(~(slivers & np.isin(scribbled.object_id, earlier.object_id)))
+    known_ids = [*known, *np.unique(earlier.object_id)]
+    scribbled = scribbled.select(~(slivers & np.isin(scribbled.object_id, known_ids)))
     scribbled = _capped(scribbled, np.random.default_rng((seed, number, MOST_A_CLASS)))
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
     wanted = max(0, positive - negative)

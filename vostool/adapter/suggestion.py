@@ -35,10 +35,12 @@ class Suggestion:
     Attributes:
         frame: its number.
         worth: the doubt that strokes there would meet, by which frames compare within one adapter.
+        clip: the clip's name.
     """
 
     frame: int
     worth: float
+    clip: str = ""
 
 
 @dataclass(frozen=True)

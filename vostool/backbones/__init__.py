@@ -80,7 +80,6 @@ BACKBONES = {
             beside=_LITE,
             shipped=("dinov2-small-projection",),
             by_content=True,
-            context=False,
         ),
         Network(
             "deeplabv2-resnet101",

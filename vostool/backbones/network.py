@@ -52,7 +52,6 @@ class Network:
         shipped: the names of weights that ship with vostool and are a part of it.
         by_content: the same weights are public in files laid out in several ways, so that they are
             known by their tensors, and not by the file.
-        context: whether the preset ``default`` reads context beside its features.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Network:
     beside: Network | None = None
     shipped: tuple[str, ...] = ()
     by_content: bool = False
-    context: bool = True
 
     @property
     def loadable(self) -> Loadable[nn.Module]:

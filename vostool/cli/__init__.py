@@ -23,6 +23,7 @@ _COMMANDS = {
     "render": "Write the masks of every frame, and a video to look at.",
     "refine": "Write masks that travelled from the annotated frames (§3).",
     "segment": "All of it in one: from a clip and scribbles to masks.",
+    "batch": "Run stages of many clips as jobs, here or on a cluster.",
     "export": "Write masks in the formats of other tools.",
     "scribble": "Draw on a clip in a browser, and see its masks at once.",
     "suggest": "Say on which frames to scribble next.",

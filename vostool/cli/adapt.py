@@ -27,11 +27,13 @@ Examples:
   vostool adapt --from bikes.h5 --scribbles round2.json --out bikes2.h5
   vostool adapt bikes --scribbles painted/ --out bikes.h5
   vostool adapt bikes --masks first-frame/ --out bikes.h5
+  vostool adapt mouse01 mouse02 --scribbles 01.json --scribbles 02.json --out mice.h5
+  vostool adapt mouse17 --from mice.h5 --scribbles fix.json --out mice2.h5
 """
 
 
 @click.command("adapt", epilog=EPILOG)
-@click.argument("name", required=False, shell_complete=completion.clips)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.clips)
 @click.option(
     "--scribbles",
     "files",
@@ -39,7 +41,8 @@ Examples:
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="A round's new strokes: DAVIS interactive JSON, or a folder of indexed PNGs named by "
-    "frame (0 blank, k object k, 255 background). Give it again for further rounds.",
+    "frame (0 blank, k object k, 255 background). Give it again for further rounds, or of several "
+    "clips once for each NAME, in their order.",
 )
 @click.option(
     "--masks",
@@ -54,7 +57,8 @@ Examples:
     "resume_from",
     type=click.Path(path_type=Path),
     metavar="OLD.h5",
-    help="Go on from an earlier round's adapter, with its preset, features, backbone and seed.",
+    help="Go on from an earlier adapter, of this clip or others, with its preset, features, "
+    "backbone and seed.",
 )
 @click.option(
     "--previous-masks",
@@ -80,7 +84,7 @@ Examples:
 @force_option
 @json_option
 def command(
-    name: str | None,
+    names: tuple[str, ...],
     files: tuple[Path, ...],
     known: Path | None,
     resume_from: Path | None,
@@ -98,8 +102,10 @@ def command(
 ) -> None:
     """Fit the classifier of a clip's objects to scribbles: Eq. 3, in closed form.
 
-    NAME is a clip in the store; with --from it may be left out. With --from, the sampling and the
-    solution go on from an earlier adapter, whose samples are all kept.
+    NAME is a clip in the store; with --from an adapter of one clip it may be left out. With --from,
+    the sampling and the solution go on from an earlier adapter, whose samples are all kept. Of
+    several clips, each with its --scribbles, the adapter is the fit on all of them: object ids mean
+    the same in each, and it renders clips that it never saw.
     """
     one_blas_thread()
     from vostool.adapter import Adapter
@@ -107,38 +113,68 @@ def command(
     from vostool.known_masks import read_known_masks
     from vostool.opening import OpenClip
     from vostool.outputs import check_apart
+    from vostool.over_clips import adapt
     from vostool.scribbles import read_scribbles
     from vostool.store import FeatureStore
     from vostool.writers.png import mask_file
 
-    if name is None and resume_from is None:
-        raise click.UsageError("give the clip's NAME, or --from an adapter of it")
-    if not files and known is None:
-        raise click.UsageError("give strokes by --scribbles, or masks by --masks")
+    _check_go_together(names, files, known, resume_from, previous_masks)
     store = FeatureStore(store_root)
     read = [folder for folder in (known, previous_masks) if folder is not None]
     check_apart(out, [*files, *store.folders, *read])
     rounds = [] if known is None else [read_known_masks(known)]
     rounds += [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
-    clip = name or (earlier.provenance.clip if earlier is not None else "")
-    session = OpenClip(store.clip(clip)).session(
-        preset, adapter=earlier, features=features, backbone=backbone, seed=seed, device=device
+    if earlier is not None and not names:
+        names = (earlier.only_clip,)
+    clips = [OpenClip(store.clip(name)) for name in names]
+    shown = None
+    if previous_masks is not None:
+        frames = rounds[0].annotated_frames
+        shown = {frame: read_mask(mask_file(previous_masks, frame)) for frame in frames}
+    adapter = adapt(
+        zip(clips * len(rounds) if len(clips) == 1 else clips, rounds, strict=True),
+        adapter=earlier,
+        preset=preset,
+        features=features,
+        backbone=backbone,
+        seed=seed,
+        device=device,
+        previous_masks=shown,
+        any_clip=any_clip,
     )
-    for number, scribbles in enumerate(rounds):
-        shown = None
-        if previous_masks is not None and number == 0:
-            frames = scribbles.annotated_frames
-            shown = {frame: read_mask(mask_file(previous_masks, frame)) for frame in frames}
-        session.add_scribbles(scribbles, previous_masks=shown, any_clip=any_clip)
-    session.adapter.write(out, force=force)
-    positive, negative = session.adapter.samples.counts()
+    adapter.write(out, force=force)
+    positive, negative = adapter.counts()
     result = {
         "adapter": str(out),
-        "clip": clip,
-        "objects": list(session.object_ids),
-        "rounds": session.rounds,
+        "clips": [clip.name for clip in adapter.clips],
+        "objects": list(adapter.object_ids[1:]),
+        "rounds": adapter.rounds,
         "positives": positive,
         "negatives": negative,
     }
     report(result, as_json, str(out))
+
+
+def _check_go_together(
+    names: tuple[str, ...],
+    files: tuple[Path, ...],
+    known: Path | None,
+    resume_from: Path | None,
+    previous_masks: Path | None,
+) -> None:
+    """Raise click.UsageError unless it is plain which strokes are on which clip."""
+    if not names and resume_from is None:
+        raise click.UsageError("give the clip's NAME, or --from an adapter of it")
+    if not files and known is None:
+        raise click.UsageError("give strokes by --scribbles, or masks by --masks")
+    if len(names) < 2:
+        return
+    for option, value in (("--masks", known), ("--previous-masks", previous_masks)):
+        if value is not None:
+            raise click.UsageError(f"{option} goes with one clip; begin with it, and go on --from")
+    if len(files) != len(names):
+        raise click.UsageError(
+            f"{len(names)} clips, but --scribbles {len(files)} times; give it once for each clip, "
+            "in their order"
+        )

@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -18,6 +19,8 @@ from vostool.presets import FEATURES, PRESETS
 
 if TYPE_CHECKING:
     from vostool.mask_propagation import Refiner
+
+Command: TypeAlias = "Callable[..., None]"
 
 SOME_FAILED = 3
 """Exit status when some clips of many failed; the others are done."""
@@ -221,6 +224,33 @@ overlay_option = click.option(
 )
 
 
+def cleaning_options(command: Command) -> Command:
+    """The options of :class:`vostool.cleaning.Cleaning`, given to a command as ``cleaning``."""
+    flags = ("fill_holes", "drop_specks", "largest", "smooth")
+
+    @wraps(command)
+    def called(**given: Any) -> None:
+        command(cleaning={flag: given.pop(flag) for flag in flags}, **given)
+
+    for option in (
+        click.option(
+            "--smooth", type=click.IntRange(min=1), default=1, metavar="N",
+            help="A pixel takes the label that it has in most of N frames, an odd number.",
+        ),
+        click.option(
+            "--largest", is_flag=True, help="Keep the largest part of each object alone."
+        ),
+        click.option(
+            "--drop-specks", is_flag=True, help="Drop parts of less than 2 % of their object."
+        ),
+        click.option(
+            "--fill-holes", is_flag=True, help="Fill background that an object encloses."
+        ),
+    ):  # fmt: skip
+        called = option(called)
+    return called
+
+
 any_clip_option = click.option(
     "--any-clip",
     is_flag=True,
@@ -228,6 +258,23 @@ any_clip_option = click.option(
 )
 force_option = click.option(
     "--force", is_flag=True, help="Replace files that vostool did not make."
+)
+
+
+def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int]:
+    """``I/N``: the I-th of N parts, counted from 1."""
+    part, slash, parts = (value or "1/1").partition("/")
+    if not (part.isdecimal() and slash and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise click.BadParameter(f"{value!r} is no part of some; give the first of 8 as 1/8")
+    return int(part), int(parts)
+
+
+shard_option = click.option(
+    "--shard",
+    callback=_shard,
+    metavar="I/N",
+    help="Do the I-th of N parts of the clips alone; other machines, given the same clips in the "
+    "same order, do the others.",
 )
 
 
@@ -289,8 +336,20 @@ def print_table(heads: list[str], rows: Iterable[list[str]]) -> None:
     Console(width=None if terminal else 1000).print(table)
 
 
-def for_each(items: list[str], work: Callable[[str], None]) -> None:
+def for_each(
+    items: list[str],
+    work: Callable[[str], None],
+    finish: Callable[[], None] | None = None,
+    *,
+    shard: tuple[int, int] = (1, 1),
+) -> None:
     """Do some work for each item; one that fails is named, and the others are done all the same.
+
+    Args:
+        items: clips.
+        work: what is done for each.
+        finish: what is done in the end with those that did not fail.
+        shard: (I, N) for every N-th item from the I-th on alone: parts that differ by one at most.
 
     Raises:
         click.ClickException: the only item failed, or all did (status 1).
@@ -298,6 +357,8 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
     """
     from vostool.cli.mends import one_line
 
+    part, parts = shard
+    items = items[part - 1 :: parts]
     failed = []
     for item in items:
         try:
@@ -309,6 +370,8 @@ def for_each(items: list[str], work: Callable[[str], None]) -> None:
             say(f"Error: {one_line(problem)}")
     if failed and len(failed) == len(items):
         raise click.ClickException(f"all {len(items)} clips failed")
+    if finish is not None:
+        finish()
     if failed:
         say(f"{len(failed)} of {len(items)} clips failed: {', '.join(failed)}")
         sys.exit(SOME_FAILED)

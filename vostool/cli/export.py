@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vostool.cli.common import (
+    cleaning_options,
     device_option,
     force_option,
     frames_option,
@@ -16,17 +18,18 @@ from vostool.cli.common import (
     store_option,
 )
 from vostool.cli.completion import clips
-from vostool.pipeline.progress import Progress, progress_bar
+from vostool.pipeline.progress import progress_bar
 from vostool.writers import WRITERS
 
 EPILOG = """\b
 Examples:
   vostool export masks --as coco --out bikes.json
   vostool export --adapter bikes.h5 --as youtube-vis --out bikes.json
+  vostool export --adapter bikes.h5 --as prores --soft --out bikes.mov
   vostool export masks --as yolo --clip bikes.mp4 --frames 187:242 --out bikes-yolo
 """
 FORMATS = "\b\nThe formats:\n" + "\n".join(
-    f"  {name:<12} {form.makes}{', needs --clip' if form.shows_frames else ''}"
+    f"  {name:<16} {form.makes}{', needs --clip' if form.shows_frames else ''}"
     for name, form in WRITERS.items()
 )
 
@@ -58,6 +61,13 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
     help="What the masks of a folder are of, as vostool extract takes it.",
 )
 @frames_option
+@cleaning_options
+@click.option("--soft", is_flag=True, help="Alpha as the decoder's probabilities, with --adapter.")
+@click.option(
+    "--overlap",
+    is_flag=True,
+    help="Each object's own mask, whatever another claims, with --adapter.",
+)
 @store_option
 @device_option
 @force_option
@@ -73,6 +83,9 @@ def command(
     device: str,
     force: bool,
     as_json: bool,
+    cleaning: dict[str, Any],
+    soft: bool,
+    overlap: bool,
 ) -> None:
     """Write masks in the formats of other tools.
 
@@ -86,13 +99,17 @@ def command(
         raise click.UsageError("give a folder of masks, or an adapter by --adapter")
     if adapter_files and source is not None:
         raise click.UsageError("--clip goes with a folder of masks; an adapter knows its clip")
-    with progress_bar(f"export {masks or adapter_files[0]}") as progress:
+    one_blas_thread()
+    from vostool.cleaning import Cleaning
+
+    how: dict[str, Any] = {
+        "cleaning": Cleaning(**cleaning), "soft": soft, "overlap": overlap, "force": force,
+    }  # fmt: skip
+    with progress_bar(f"export {masks or adapter_files[0]}") as how["progress"]:
         if adapter_files:
-            count = _of_session(
-                masks, adapter_files, store_root, device, form, out, force, progress
-            )
+            count = _of_session(masks, adapter_files, store_root, device, form, out, how)
         else:
-            count = _of_folder(Path(str(masks)), source, frames, form, out, force, progress)
+            count = _of_folder(Path(str(masks)), source, frames, form, out, how)
     report({"out": str(out), "format": form, "frames": count}, as_json, str(out))
 
 
@@ -102,14 +119,13 @@ def _of_folder(
     frames: tuple[int, int | None],
     form: str,
     out: Path,
-    force: bool,
-    progress: Progress,
+    how: dict[str, Any],
 ) -> int:
     from vostool.clips import open_clip
     from vostool.pipeline.export import export, open_masks
 
     clip = None if source is None else open_clip(source, frames=frames)
-    return export(open_masks(masks), form, out, clip=clip, force=force, progress=progress)
+    return export(open_masks(masks), form, out, clip=clip, **how)
 
 
 def _of_session(
@@ -119,10 +135,8 @@ def _of_session(
     device: str,
     form: str,
     out: Path,
-    force: bool,
-    progress: Progress,
+    how: dict[str, Any],
 ) -> int:
-    one_blas_thread()
     from vostool.adapter import Adapter
     from vostool.outputs import check_apart
     from vostool.session import Session
@@ -131,4 +145,4 @@ def _of_session(
     check_apart(out, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
     session = Session.resume(FeatureStore(store_root), adapters, clip=name, device=device)
-    return session.export(form, out, force=force, progress=progress)
+    return session.export(form, out, **how)

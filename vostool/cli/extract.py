@@ -17,6 +17,7 @@ from vostool.cli.common import (
     name_option,
     random_weights_option,
     report,
+    shard_option,
     store_option,
     strict_option,
     weights_option,
@@ -47,6 +48,7 @@ Examples:
     help="CLIPs are sequences of this DAVIS root.",
 )
 @height_option
+@shard_option
 @device_option
 @json_option
 def command(
@@ -59,6 +61,7 @@ def command(
     strict: bool,
     davis_root: Path | None,
     network_height: int,
+    shard: tuple[int, int],
     device: str,
     as_json: bool,
 ) -> None:
@@ -69,7 +72,7 @@ def command(
     Each finished clip's name goes to standard output. A clip whose features are stored already
     is done at once; an interrupted run is taken up where it stopped.
     """
-    from vostool.clips import Clip, default_name, open_clip, open_davis_sequence
+    from vostool.clips import Clip, name_clips, open_clip, open_davis_sequence
     from vostool.pipeline.extraction import extract
     from vostool.store import FeatureStore
 
@@ -82,14 +85,8 @@ def command(
             return open_davis_sequence(davis_root, source, name=name, frames=frames)
         return open_clip(source, name=name, frames=frames, strict=strict)
 
-    taken: dict[str, str] = {}
-    for source in sources:
-        called = name or default_name(source)
-        if taken.setdefault(called, source) != source:
-            raise click.UsageError(
-                f"{taken[called]} and {source} would both be called {called}; "
-                "extract them one by one with --name"
-            )
+    if name is None:
+        name_clips(sources)
 
     def work(source: str) -> None:
         clip = opened(source)
@@ -107,4 +104,4 @@ def command(
         result = {"clip": clip.name, "frames": stage.frames, "bytes": stage.bytes}
         report(result, as_json, clip.name)
 
-    for_each(sources, work)
+    for_each(sources, work, shard=shard)

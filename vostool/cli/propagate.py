@@ -15,6 +15,7 @@ from vostool.cli.common import (
     json_option,
     model_option,
     report,
+    shard_option,
     store_option,
 )
 from vostool.pipeline.progress import progress_bar, say
@@ -34,6 +35,7 @@ Examples:
 @store_option
 @backbone_option
 @model_option
+@shard_option
 @device_option
 @json_option
 def command(
@@ -41,6 +43,7 @@ def command(
     store_root: Path | str,
     backbone: str,
     model: str,
+    shard: tuple[int, int],
     device: str,
     as_json: bool,
 ) -> None:
@@ -64,4 +67,4 @@ def command(
             )
         report({"clip": name, "frames": stage.frames, "bytes": stage.bytes}, as_json, name)
 
-    for_each(expand(names), work)
+    for_each(expand(names), work, shard=shard)

@@ -68,14 +68,6 @@ def command(
     """
     chosen = chosen_refiner(True, refiner_weights, device)
     render(
-        "refine",
-        name,
-        (adapter_file,),
-        out,
-        overlay_file,
-        chosen,
-        store_root,
-        device,
-        force,
-        as_json,
+        *("refine", () if name is None else (name,), (adapter_file,), out, overlay_file),
+        *(chosen, store_root, device, force, as_json),
     )

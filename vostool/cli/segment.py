@@ -93,7 +93,7 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """All in one, for a first try: extract, propagate if the preset reads context, adapt, render.
+    """All in one, for a first try: extract, propagate for the preset paper, adapt, render.
 
     CLIP is a video file or images, as vostool extract takes them. The adapter is kept beside the
     masks, as DIR/adapter.h5, so that vostool adapt --from can go on from it.

@@ -8,18 +8,27 @@ from pathlib import Path
 import click
 
 from vostool.cli import completion
-from vostool.cli.common import json_option, one_blas_thread, print_rows, print_table, store_option
+from vostool.cli.common import (
+    expand,
+    for_each,
+    json_option,
+    one_blas_thread,
+    print_rows,
+    print_table,
+    store_option,
+)
 from vostool.pipeline.progress import progress_bar
 
 EPILOG = """\b
 Examples:
   vostool suggest --adapter bikes.h5
   vostool suggest bikes --adapter bikes.h5 --count 5 --json
+  vostool suggest - --adapter mice.h5 < all-clips.txt
 """
 
 
 @click.command("suggest", epilog=EPILOG)
-@click.argument("name", required=False, shell_complete=completion.clips)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=completion.clips)
 @click.option(
     "--adapter",
     "adapter_file",
@@ -38,26 +47,35 @@ Examples:
 @store_option
 @json_option
 def command(
-    name: str | None, adapter_file: Path, count: int, store_root: Path | str, as_json: bool
+    names: tuple[str, ...], adapter_file: Path, count: int, store_root: Path | str, as_json: bool
 ) -> None:
     """Say on which frames to scribble next, the best first.
 
     They are those where the classifier is least determined next to the objects: each is chosen as
     if the ones before it had been drawn on. NAME is a clip in the store; by default the one that
-    the adapter was fitted on.
+    the adapter was fitted on. Of several clips, or - for one a line on standard input, the frames
+    are the best of all of them.
     """
     one_blas_thread()
     from vostool.adapter import Adapter
-    from vostool.session import Session
+    from vostool.pipeline.compatibility import features_for
+    from vostool.pipeline.suggestion import Suggestions
     from vostool.store import FeatureStore
 
-    adapter = Adapter.read(adapter_file)
-    session = Session.resume(FeatureStore(store_root), [adapter], clip=name)
-    with progress_bar(f"suggest {name or adapter.provenance.clip}") as progress:
-        suggestions = session.suggest(count, progress=progress)
-    if as_json:
-        print_rows(asdict(one) for one in suggestions)
-    else:
-        print_table(
-            ["frame", "worth"], [[str(one.frame), f"{one.worth:.3g}"] for one in suggestions]
-        )
+    adapter, store = Adapter.read(adapter_file), FeatureStore(store_root)
+    clips = list(dict.fromkeys(expand(names))) if names else [adapter.only_clip]
+    suggestions = Suggestions(adapter, count, len(clips))
+
+    def look(clip: str) -> None:
+        with progress_bar(f"suggest {clip}") as progress:
+            suggestions.look(features_for(adapter, store.clip(clip)), progress)
+
+    def tell() -> None:
+        best = suggestions.best()
+        if as_json:
+            print_rows(asdict(one) for one in best)
+        else:
+            rows = [[one.clip, str(one.frame), f"{one.worth:.3g}"] for one in best]
+            print_table(["clip", "frame", "worth"], rows)
+
+    for_each(clips, look, tell)

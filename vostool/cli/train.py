@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from vostool.cli import completion
 from vostool.cli.common import (
     backbone_option,
     device_option,
@@ -52,16 +51,6 @@ OPTIONS: dict[str, tuple[Decorator, ...]] = {
             show_default=True,
             help="Where the backbone is fixed: how many shots are drawn, and their features kept "
             "on disk.",
-        ),
-    ),
-    "model": (
-        click.option(
-            "--model",
-            default="rnn",
-            show_default=True,
-            metavar="NAME|FILE",
-            shell_complete=completion.shipped_weights,
-            help="The RNN whose context the classifier reads: shipped, or trained.",
         ),
     ),
 }

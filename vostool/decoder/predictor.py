@@ -43,7 +43,8 @@ class DecoderPredictor:
         self._decoder = clip.decoder
         self._scoring = Scoring(self._pyramid, adapter.W, self._device)
         self._object_ids = adapter.object_ids
-        self._strokes = adapter.strokes
+        # Strokes on another clip are no help: looks alone decide where there is none on this one.
+        self._strokes = adapter.strokes_on(clip.reader.cache_key.digest)
         self._level = self._pyramid.levels[clip.coarse]
         self._to_coarse = tuple(
             torch.from_numpy(matrix).to(self._device)
@@ -51,10 +52,8 @@ class DecoderPredictor:
         )
         self._pixels = Pixels(self._pyramid, self._device)
         self._scores: OrderedDict[int, Tensor] = OrderedDict()
-        annotated = []
-        if adapter.provenance.clip == clip.reader.clip_name:  # strokes on another clip are no help
-            order = np.lexsort((self._strokes.frame, self._strokes.round))
-            annotated = list(dict.fromkeys(self._strokes.frame[order].tolist()))
+        order = np.lexsort((self._strokes.frame, self._strokes.round))
+        annotated = list(dict.fromkeys(self._strokes.frame[order].tolist()))
         self._annotated = frozenset(annotated)
         self.priors = Priors(self._decoder.propagator, self._look, annotated, self._settle)
 
@@ -81,6 +80,21 @@ class DecoderPredictor:
         return np.stack(
             [self._pixels.mask(frame, self._object_ids[1:]) for logits in every for frame in logits]
         )
+
+    @torch.inference_mode()
+    def masks_with_scores(
+        self, start: int, features: Features
+    ) -> Iterator[tuple[Mask, npt.NDArray[np.float32]]]:
+        """The mask (H, W) of each frame from one on, and the logits (K, H, W) it is made of.
+
+        Args:
+            start: the first frame.
+            features: (T, h, w, C) a level.
+        """
+        for logits in self.logits(start, features, everywhere=False):
+            for frame in logits:
+                mask = self._pixels.mask(frame, self._object_ids[1:])
+                yield mask, self._pixels.logits(frame).cpu().numpy()
 
     @torch.inference_mode()
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from vostool.adapter import (
     Adapter,
+    LearntClip,
+    Lesson,
     Provenance,
     Samples,
     SufficientStatistics,
+    fit,
     sample_round,
     scribbled_pixels,
-    solve,
 )
 from vostool.errors import AdapterError
 from vostool.masks import Mask
@@ -36,7 +38,8 @@ def fit_round(
         reader: the features.
         scribbles: the new strokes.
         preset: how to sample and fit.
-        resume_from: the adapter of the round before; its samples are all kept.
+        resume_from: the adapter of the rounds before, on this clip or others; its samples are all
+            kept.
         previous_masks: of the annotated frames, by frame: the masks that these strokes correct.
         seed: of the random choice of negatives.
 
@@ -45,7 +48,38 @@ def fit_round(
         AdapterError: a previous mask is of another size, or there is nothing to tell apart.
         StoreError: the features are damaged.
     """
-    size = reader.metadata.size
+    lesson = learn_round(
+        reader, scribbles, preset=preset, earlier=resume_from, previous_masks=previous_masks,
+        seed=seed,
+    )  # fmt: skip
+    return fit([lesson], resume_from)
+
+
+def learn_round(
+    reader: FeatureReader,
+    scribbles: Scribbles,
+    *,
+    preset: Preset,
+    earlier: Adapter | None = None,
+    previous_masks: Mapping[int, Mask] | None = None,
+    seed: int = 0,
+) -> Lesson:
+    """What a round of scribbles on a clip teaches: for :func:`vostool.adapter.fit` to add up.
+
+    Args:
+        reader: the features.
+        scribbles: the new strokes.
+        preset: how to sample and fit.
+        earlier: the adapter of the rounds before, on this clip or others.
+        previous_masks: of the annotated frames, by frame: the masks that these strokes correct.
+        seed: of the random choice of negatives.
+
+    Raises:
+        ScribbleError: the scribbles are not this clip's.
+        AdapterError: a previous mask is of another size.
+        StoreError: the features are damaged.
+    """
+    size, key = reader.metadata.size, reader.cache_key.digest
     scribbles.check_against(reader.frames, size)
     annotated = scribbles.annotated_frames
     predicted = {frame: previous_masks[frame] for frame in annotated} if previous_masks else {}
@@ -55,41 +89,24 @@ def fit_round(
                 f"the previous mask of frame {frame} is {mask.shape[1]}x{mask.shape[0]}, the clip "
                 f"is {size[1]}x{size[0]}; give those of this clip"
             )
-    if resume_from is None:
-        samples, strokes = Samples.empty(), Samples.empty()
-        statistics = SufficientStatistics.empty(reader.pyramid.channels)
-    else:
-        samples, strokes = resume_from.samples, resume_from.strokes
-        statistics = resume_from.statistics
+    before = None if earlier is None else earlier.learnt_from(key)
     maps = {frame: scribbles.stroke_map(frame, size) for frame in annotated}
-    scale = size[0] / reader.pyramid.network_size[0]
-    new = sample_round(maps, predicted, samples, preset, seed, scale=scale)
+    samples = sample_round(
+        maps, predicted, Samples.empty() if before is None else before.samples, preset, seed,
+        known=() if earlier is None else earlier.object_ids,
+        scale=size[0] / reader.pyramid.network_size[0],
+    )  # fmt: skip
+    statistics = SufficientStatistics.empty(reader.pyramid.channels)
     for frame in annotated:
-        here = new.within(frame)
+        here = samples.within(frame)
         features = reader.pyramid.sample(reader.read_frame(frame), here.xy)
-        statistics = statistics.plus(features, here.object_id)
+        statistics += SufficientStatistics.of(features, here.object_id)
     reader.check_unchanged()
-    try:
-        W = solve(statistics, preset.ridge)
-    except AdapterError as problem:
-        raise AdapterError(f"{scribbles.source}: {problem}") from problem
-    number = int(strokes.round.max(initial=0)) + 1
-    earlier_scribbles = () if resume_from is None else resume_from.provenance.scribbles
-    return Adapter(
-        W,
+    number = 1 if before is None else int(before.strokes.round.max(initial=0)) + 1
+    strokes = scribbled_pixels(maps, number)
+    return Lesson(
+        LearntClip(reader.clip_name, key, size, (scribbles.source,), samples, strokes),
         statistics,
-        Samples.concat([samples, new]),
-        Samples.concat([strokes, scribbled_pixels(maps, number)]),
         preset,
-        Provenance(
-            clip=reader.clip_name,
-            network=reader.network,
-            features=reader.kind,
-            features_key=reader.cache_key.digest,
-            made_from=reader.cache_key.made_from,
-            size=size,
-            scribbles=(*earlier_scribbles, scribbles.source),
-            seed=seed,
-            version=__version__,
-        ),
+        Provenance(reader.network, reader.kind, reader.networks, seed, __version__),
     )

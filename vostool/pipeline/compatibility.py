@@ -11,7 +11,7 @@ from vostool.checkpoints import TRAINED_ON, read_metadata
 from vostool.decoder import WEIGHTS as DECODER
 from vostool.errors import AdapterError, WeightsError
 from vostool.presets import Preset
-from vostool.store import STAGES_OF, CacheKey, FeatureReader
+from vostool.store import STAGES_OF, CacheKey, FeatureReader, StoredClip
 from vostool.weights import find_weights, shipped
 
 
@@ -74,31 +74,48 @@ def find_decoder(fingerprint: str | None, of: str) -> str:
     )
 
 
-def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
-    """Make sure that an adapter can read some features.
+def features_for(adapter: Adapter, stored: StoredClip) -> FeatureReader:
+    """The features of a clip that an adapter reads.
 
     Raises:
-        AdapterError: it was fitted on another network's features or another clip size, or has
-            strokes on frames that the clip does not have.
+        MissingStageError: they are not in the store.
+        BrokenStageError: they are not whole.
+        AdapterError: it cannot read them.
     """
-    provenance = adapter.provenance
-    if provenance.size != reader.metadata.size:
-        theirs, ours = provenance.size, reader.metadata.size
+    reader = stored.features(adapter.provenance.network, adapter.provenance.features)
+    check_belongs(adapter, reader)
+    return reader
+
+
+def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
+    """Make sure that an adapter can read some features: of a clip that it learnt from, or another.
+
+    Raises:
+        AdapterError: it was fitted on other networks' features, or on another clip of this one's
+            name, or has strokes on frames that the clip does not have.
+    """
+    provenance, clip = adapter.provenance, reader.clip_name
+    learnt = adapter.learnt_from(reader.cache_key.digest)
+    if provenance.features != reader.kind or (
+        learnt is None and provenance.networks != reader.networks
+    ):
+        why = CacheKey(reader.networks).difference(CacheKey(provenance.networks)) or "another stage"
         raise AdapterError(
-            f"the adapter was fitted on a clip of {theirs[1]}x{theirs[0]}, {reader.clip_name} is "
-            f"{ours[1]}x{ours[0]}; fit one on {reader.clip_name}"
+            f"the adapter of {adapter.names} was fitted on other {provenance.features} features "
+            f"({why}); fit it again with: vostool adapt {clip}"
         )
-    if provenance.features != reader.kind or provenance.features_key != reader.cache_key.digest:
-        why = reader.cache_key.difference(CacheKey(provenance.made_from)) or "another stage"
+    if learnt is None:
+        if clip in [one.name for one in adapter.clips]:
+            raise AdapterError(
+                f"the adapter was fitted on {clip} when its frames were others; fit it again with: "
+                f"vostool adapt {clip}, or extract this clip by another --name"
+            )
+        return
+    last = int(learnt.strokes.frame.max(initial=0))
+    if last >= reader.frames:
         raise AdapterError(
-            f"the adapter of {provenance.clip} was fitted on other {provenance.features} features "
-            f"({why}); fit it again with: vostool adapt {reader.clip_name}"
-        )
-    last = int(adapter.strokes.frame.max(initial=0))
-    if provenance.clip == reader.clip_name and last >= reader.frames:
-        raise AdapterError(
-            f"the adapter of {provenance.clip} has strokes on frame {last}, the clip has "
-            f"{reader.frames} frames; fit it again with: vostool adapt {provenance.clip}"
+            f"the adapter of {clip} has strokes on frame {last}, the clip has "
+            f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
         )
 
 

@@ -48,13 +48,13 @@ def propagate(
     weights = find_weights(model)
     # Before a lock is made where there is nothing to lock, or nothing to write.
     features = stored.stage(backbone, "backbone")
-    key = CacheKey({"features": features.cache_key.digest, "model": fingerprint(weights)})
+    key = context_key(features.cache_key, fingerprint(weights))
     if stage := already_made(stored, backbone, "context", key, quiet):
         return stage
     with stored.lock(lambda: say(f"{stored.name}: another run writes it; waiting")):
         begun = time.perf_counter()
         features = stored.stage(backbone, "backbone")
-        key = CacheKey({"features": features.cache_key.digest, "model": fingerprint(weights)})
+        key = context_key(features.cache_key, fingerprint(weights))
         if stage := already_made(stored, backbone, "context", key, say):
             return stage
         check_rnn(weights, features.cache_key.made_from.get("weights"), features.clip_name)
@@ -71,3 +71,13 @@ def propagate(
             progress(writer.done, features.frames)
         features.check_unchanged()
         return writer.finish()
+
+
+def context_key(features: CacheKey, model: str) -> CacheKey:
+    """What context features are made from.
+
+    Args:
+        features: the key of the backbone's.
+        model: the SHA-256 of the RNN's weights.
+    """
+    return CacheKey({"features": features.digest, "model": model})

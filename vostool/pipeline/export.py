@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import tee
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from vostool.cleaning import Cleaning
 from vostool.clips import Clip
 from vostool.errors import ImageError, OutputError, UsageError
-from vostool.images import Frame, Mask, read_mask
+from vostool.images import Frame, Mask, ObjectMasks, Probabilities, read_mask
+from vostool.masks import alpha_of, doubt_of, object_masks, own_masks
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -36,6 +41,7 @@ class MaskSequence:
         object_ids: the objects that they can have, in order.
         read: gives them one after the other.
         inputs: what they are made of, which no output may touch.
+        read_probabilities: gives what they were decided by, where a decoder makes them.
     """
 
     name: str
@@ -44,6 +50,7 @@ class MaskSequence:
     object_ids: tuple[int, ...]
     read: Callable[[], Iterator[Mask]]
     inputs: tuple[Path, ...]
+    read_probabilities: Callable[[], Iterator[Probabilities]] | None = None
 
 
 def open_masks(folder: Path) -> MaskSequence:
@@ -87,6 +94,9 @@ def export(
     out: Path,
     *,
     clip: Clip | None = None,
+    cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
+    soft: bool = False,
+    overlap: bool = False,
     force: bool = False,
     progress: Progress = quiet,
 ) -> int:
@@ -97,6 +107,9 @@ def export(
         form: the format, one of :data:`vostool.writers.WRITERS`.
         out: the file or the folder.
         clip: what the masks are of; needed where its frames are shown.
+        cleaning: what is done to the masks; nothing by default.
+        soft: alpha is how probable the objects are, for formats with alpha.
+        overlap: each object has its own mask, for formats in which masks may overlap.
         force: replace what vostool did not make.
         progress: told of frames done.
 
@@ -104,13 +117,15 @@ def export(
         How many frames were written.
 
     Raises:
-        UsageError: frames are shown, and the clip is not given.
+        UsageError: frames are shown, and the clip is not given; or what is asked for does not go
+            with the format, or needs probabilities that are not there.
         ImageError: a mask is not whole.
         ClipError: the clip cannot be read.
         OutputError: the output cannot be written, or is the user's, or is read; or the clip's
             frames are not as many, or not as large, as the masks.
     """
     _check(masks, form, out, clip, force)
+    _check_options(masks, form, cleaning, soft, overlap)
     content = Content(
         masks.size, DEFAULT_FPS if clip is None else clip.fps, _frames(clip),
         times=None if clip is None else clip.times,
@@ -119,7 +134,7 @@ def export(
         files=None if clip is None or clip.video else [file.name for file in clip.files],
     )  # fmt: skip
     with open_writer(form, out, content) as writer:
-        for frame, mask in enumerate(masks.read()):
+        for frame, mask in enumerate(_taken(masks, form, cleaning, soft, overlap)):
             writer.write(frame, mask)
             progress(frame + 1, masks.count)
     return masks.count
@@ -127,6 +142,60 @@ def export(
 
 def _frames(clip: Clip | None) -> Iterator[Frame]:
     return iter(()) if clip is None else clip.frames()
+
+
+def _taken(
+    masks: MaskSequence, form: str, cleaning: Cleaning, soft: bool, overlap: bool
+) -> Iterator[npt.NDArray[Any]]:
+    """What a format takes, a frame after the other."""
+    takes, probable = WRITERS[form].takes, masks.read_probabilities
+    if takes == "probabilities" and probable:
+        yield from probable()
+    elif takes == "doubt" and probable:
+        yield from map(doubt_of, probable())
+    elif soft and probable:
+        yield from map(alpha_of, probable())
+    elif overlap and probable:
+        yield from _cleaned_each(map(own_masks, probable()), len(masks.object_ids), cleaning)
+    else:
+        for mask in cleaning.clean(masks.read()):
+            if takes == "alpha":
+                yield np.where(mask > 0, 255, 0).astype(np.uint8)
+            else:
+                yield object_masks(mask, masks.object_ids) if takes == "objects" else mask
+
+
+def _cleaned_each(
+    masks: Iterable[ObjectMasks], objects: int, cleaning: Cleaning
+) -> Iterator[ObjectMasks]:
+    """Objects' masks, each cleaned by itself."""
+
+    def cleaned(number: int, every: Iterable[ObjectMasks]) -> Iterator[Mask]:
+        return cleaning.clean(frame[number] for frame in every)
+
+    for each in zip(*map(cleaned, range(objects), tee(masks, objects)), strict=True):
+        yield np.stack(each)
+
+
+def _check_options(
+    masks: MaskSequence, form: str, cleaning: Cleaning, soft: bool, overlap: bool
+) -> None:
+    takes = WRITERS[form].takes
+    for option, given, wanted in (("--soft", soft, "alpha"), ("--overlap", overlap, "objects")):
+        if given and takes != wanted:
+            good = ", ".join(name for name, one in WRITERS.items() if one.takes == wanted)
+            raise UsageError(f"{option} does not go with {form}; it is for {good}")
+    probabilities = takes in ("probabilities", "doubt")
+    if (soft or overlap or probabilities) and masks.read_probabilities is None:
+        what = f"--as {form}" if probabilities else "--soft" if soft else "--overlap"
+        raise UsageError(
+            f"{what} needs a decoder's probabilities: give --adapter, of a preset with a decoder"
+        )
+    if cleaning and (soft or probabilities):
+        raise UsageError(
+            "masks are cleaned, probabilities are not; leave out --smooth, --drop-specks, "
+            "--largest and --fill-holes"
+        )
 
 
 def _check(masks: MaskSequence, form: str, out: Path, clip: Clip | None, force: bool) -> None:

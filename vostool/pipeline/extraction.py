@@ -62,14 +62,7 @@ def extract(
         WeightsError: the network's weights are missing.
         OutputError: the store cannot be written to.
     """
-    key = CacheKey(
-        {
-            "clip": clip.fingerprint,
-            "backbone": backbone,
-            "weights": backbones.find_network(backbone).fingerprint(weights),
-            "network_height": network_height,
-        }
-    )
+    key = backbone_key(clip.fingerprint, backbone, weights, network_height)
     metadata = ClipMetadata(
         str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
     )
@@ -112,6 +105,26 @@ def extract(
             if written is not None:
                 written.result()
         return writer.finish()
+
+
+def backbone_key(clip: str, backbone: str, weights: str | None, network_height: int) -> CacheKey:
+    """What a clip's backbone features are made from.
+
+    Args:
+        clip: its fingerprint.
+        backbone, weights, network_height: as of :func:`extract`.
+
+    Raises:
+        WeightsError: the network's weights are missing.
+    """
+    return CacheKey(
+        {
+            "clip": clip,
+            "backbone": backbone,
+            "weights": backbones.find_network(backbone).fingerprint(weights),
+            "network_height": network_height,
+        }
+    )
 
 
 def check_not_taken(stored: StoredClip, clip: Clip) -> None:

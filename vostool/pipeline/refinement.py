@@ -58,8 +58,9 @@ def refine(
     propagator = build(weights, subject, find_device(refiner.device))
     what = [reader.cache_key.digest, list(adapter.object_ids), refiner.identity]
     of = hashlib.blake2b(json.dumps(what).encode(), digest_size=10).hexdigest()
+    strokes = adapter.strokes_on(reader.cache_key.digest)
     propagation = MaskPropagation(
-        propagator, adapter.strokes, reader.metadata.size, reader.frames, open_cache(of)
+        propagator, strokes, reader.metadata.size, reader.frames, open_cache(of)
     )
     propagation.run(progress)
     reader.check_unchanged()
@@ -72,11 +73,11 @@ def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
     Raises:
         AdapterError: there is none, or the adapter was fitted on another clip.
     """
-    clip, frames = adapter.provenance.clip, adapter.strokes.frame
-    check_clip(adapter, reader.clip_name)
-    if not len(frames):
+    clip = reader.clip_name
+    check_clip(adapter, clip)
+    if not len(adapter.strokes_on(reader.cache_key.digest)):
         raise AdapterError(
-            f"the adapter of {clip} has no annotated frame, so there is none to start from; "
+            f"the adapter has no annotated frame of {clip}, so there is none to start from; "
             f"fit it to scribbles with: vostool adapt {clip} --scribbles FILE"
         )
 
@@ -87,9 +88,8 @@ def check_clip(adapter: Adapter, clip: str) -> None:
     Raises:
         AdapterError: it was fitted on another clip.
     """
-    fitted_on = adapter.provenance.clip
-    if fitted_on != clip:
+    if clip not in [learnt.name for learnt in adapter.clips]:
         raise AdapterError(
-            f"the adapter was fitted on {fitted_on}, so {clip} has no annotated frame to "
+            f"the adapter was fitted on {adapter.names}, so {clip} has no annotated frame to "
             f"start from; fit one on it with: vostool adapt {clip}"
         )

@@ -19,6 +19,7 @@ from vostool.store.layout import check_name, is_name, is_url
 from vostool.store.medium import Medium, Writer
 from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader, KeptFeatures
 from vostool.store.stage import ClipMetadata, Features, Stage, update_source
+from vostool.store.stamp import Stamp, read_stamp
 
 __all__ = [
     "STAGES",
@@ -31,6 +32,7 @@ __all__ = [
     "Features",
     "KeptFeatures",
     "Stage",
+    "Stamp",
     "StoredClip",
     "Writer",
     "update_source",
@@ -128,6 +130,10 @@ class StoredClip:
             if not files.is_stamped():
                 raise MissingStageError(self.store.root, self.name, network, stage)
         return Stage(files, self.name)
+
+    def stamp(self, network: str, stage: str) -> Stamp | None:
+        """What a finished stage says of itself, or None; see :func:`vostool.store.stamp`."""
+        return read_stamp(self._medium.files(self.name, network, stage))
 
     def find(self, network: str, stage: str) -> Stage | None:
         """A finished stage, or None where it has not been made or is not whole.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from vostool.errors import StaleStageError
 from vostool.pyramid import Pyramid
@@ -49,6 +49,10 @@ class FeatureReader(Protocol):
     def cache_key(self) -> CacheKey:
         """What they were made from."""
 
+    @property
+    def networks(self) -> dict[str, Any]:
+        """What made them, whatever the clip: of the cache key's words those that tell no clip."""
+
     def read(self, start: int, stop: int) -> Features:
         """Features of the frames start..stop-1, (T, h, w, C) a level."""
 
@@ -85,6 +89,7 @@ class ConcatFeatures:
         self.frames = backbone.frames
         self.metadata = backbone.metadata
         self.cache_key = CacheKey({**backbone.cache_key.made_from, **context.cache_key.made_from})
+        self.networks = {**backbone.networks, "model": context.cache_key.made_from.get("model")}
         self.pyramid = backbone.pyramid.with_context(context.pyramid)
 
     def read(self, start: int, stop: int) -> Features:
@@ -127,6 +132,7 @@ class KeptFeatures:
         self.kind, self.network, self.clip_name = reader.kind, reader.network, reader.clip_name
         self.frames, self.metadata = reader.frames, reader.metadata
         self.pyramid, self.cache_key = reader.pyramid, reader.cache_key
+        self.networks = reader.networks
         self._chunks: OrderedDict[int, Features] = OrderedDict()
 
     def read(self, start: int, stop: int) -> Features:

@@ -74,7 +74,7 @@ class Stage:
             attributes: dict[str, Any] = dict(group.attrs)
             self.cache_key = CacheKey.from_dict(attributes["stamp"])
             self.frames = int(attributes["frames"])
-            self.metadata = _metadata(attributes["clip"] | read_source(files))
+            self.metadata = metadata_of(attributes["clip"] | read_source(files))
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
             network_height, network_width = attributes["network_size"]
@@ -103,6 +103,24 @@ class Stage:
     def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
         return self.files.kind
+
+    @cached_property
+    def networks(self) -> dict[str, Any]:
+        """What made the features, whatever the clip: of the cache key's words those that tell none.
+
+        A context's are its backbone's, too. Where that is gone, the digest of its features stands
+        for it, which no other clip's context has.
+        """
+        made_from = {k: v for k, v in self.cache_key.made_from.items() if k != "clip"}
+        if self.kind == "backbone":
+            return made_from
+        try:
+            backbone = Stage(self.files.beside("backbone"), self.clip_name)
+        except StoreError:
+            return made_from
+        if backbone.cache_key.digest != made_from.get("features"):
+            return made_from
+        return {**backbone.networks, "model": made_from.get("model")}
 
     @property
     def chunks(self) -> int:
@@ -215,7 +233,8 @@ def update_source(stage: Stage, metadata: ClipMetadata) -> None:
         stage.files.write_source(json.dumps({"source": metadata.source}).encode())
 
 
-def _metadata(stored: dict[str, Any]) -> ClipMetadata:
+def metadata_of(stored: dict[str, Any]) -> ClipMetadata:
+    """A clip's metadata, as a stage's attributes hold them."""
     height, width = stored["size"]
     return ClipMetadata(
         str(stored["source"]),

@@ -19,11 +19,21 @@ class StageFiles(Protocol):
     def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
 
+    def beside(self, stage: str) -> StageFiles:
+        """The files of another stage of the same clip and network."""
+
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest, which is written last.
 
         Raises:
             OSError: the system does not say.
+        """
+
+    def read_group(self) -> bytes:
+        """What zarr says of the stage as a group, unchecked: for those who look at many.
+
+        Raises:
+            OSError: it is missing, or cannot be read.
         """
 
     def read(self, path: str) -> bytes:

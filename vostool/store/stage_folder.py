@@ -9,7 +9,7 @@ from pathlib import Path
 from zarr.storage import LocalStore
 
 from vostool.files import replacing
-from vostool.store.layout import SOURCE
+from vostool.store.layout import GROUP, SOURCE
 from vostool.store.manifest import NAME as MANIFEST
 from vostool.store.manifest import CheckedStore, Manifest
 
@@ -33,9 +33,17 @@ class StageFolder:
         """Which stage it is."""
         return self.folder.name
 
+    def beside(self, stage: str) -> StageFolder:
+        """Another stage of the same clip and network."""
+        return StageFolder(self.folder.parent / stage)
+
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest."""
         return (self.folder / MANIFEST).exists()
+
+    def read_group(self) -> bytes:
+        """What zarr says of the stage as a group."""
+        return self.read(GROUP)
 
     def read(self, path: str) -> bytes:
         """A file's content."""

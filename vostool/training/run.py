@@ -131,8 +131,8 @@ class Training:
         }
 
     def _own_options(self) -> dict[str, Any]:
-        """The recipe's options, but for those that :meth:`_shots` or the task tells of by hash."""
-        told = ("backbone", "weights", "model")
+        """The recipe's options, but for those that :meth:`_shots` tells of by hash."""
+        told = ("backbone", "weights")
         return {name: value for name, value in self.options.items() if name not in told}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,6 @@ from vostool.pyramid import Pyramid
 from vostool.scribbles import Scribbles
 from vostool.session import Session
 from vostool.store import CacheKey, ClipMetadata, FeatureReader, Features
-from vostool.strnn.context import context_pyramid, on_one_grid
-from vostool.strnn.model import SpatioTemporalRNN
 from vostool.training.data import Shot
 from vostool.training.strokes import corrections
 
@@ -45,13 +44,13 @@ class ShotFeatures:
     """A :class:`vostool.store.FeatureReader` of a shot, in memory, as the store would hold it.
 
     Attributes:
-        features: (T, h, w, C) a level, the backbone's before the context's.
+        features: (T, h, w, C) a level.
         pyramid: their geometry.
     """
 
     features: Features
     pyramid: Pyramid
-    kind: str = "both"
+    kind: str = "backbone"
     network: str = ""
     clip_name: str = "shot"
 
@@ -70,6 +69,11 @@ class ShotFeatures:
         """Nothing is kept."""
         return CacheKey({})
 
+    @property
+    def networks(self) -> dict[str, Any]:
+        """No adapter is kept, either."""
+        return {}
+
     def read(self, start: int, stop: int) -> Features:
         """Features of the frames start..stop-1, (T, h, w, C) a level."""
         return [level[start:stop] for level in self.features]
@@ -87,25 +91,16 @@ class ShotFeatures:
 
 
 @torch.inference_mode()
-def read_shot(
-    images: npt.NDArray[np.uint8], backbone: Backbone, rnn: SpatioTemporalRNN | None
-) -> ShotFeatures:
-    """Run the networks over a shot.
+def read_shot(images: npt.NDArray[np.uint8], backbone: Backbone) -> ShotFeatures:
+    """Run a backbone over a shot.
 
     Args:
         images: (T, H, W, 3).
         backbone: the network.
-        rnn: that was trained for it; None where the preset reads no context.
     """
     size = images.shape[1], images.shape[2]
     pyramid = Pyramid(size, size, backbone.levels(*size))
-    features = backbone.features(images)
-    if rnn is None:
-        return ShotFeatures(features, pyramid, kind="backbone")
-    levels = [torch.from_numpy(level).to(rnn.U.device) for level in features]
-    context = rnn(on_one_grid(levels, pyramid))[0].half().cpu().numpy()
-    both = pyramid.with_context(context_pyramid(pyramid, rnn.config.out_channels))
-    return ShotFeatures([*features, context], both)
+    return ShotFeatures(backbone.features(images), pyramid)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
 """The loop: optimise, log, checkpoint, and go on from a checkpoint as if nothing had happened.
 
 What an iteration draws depends on the seed and its number alone, and so does its learning rate, so
-that a checkpoint holds the parameters and the optimiser's averages and nothing else.
+that a checkpoint holds the parameters, their average and the optimiser's, and nothing else.
+
+The network is left with the average of its parameters: single shots pull them to and fro, and the
+middle of that is better than where they happen to end (Polyak and Juditsky, "Acceleration of
+Stochastic Approximation by Averaging", 1992).
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from vostool.errors import WeightsError
 from vostool.files import replacing, sealed, unsealed
@@ -26,6 +31,9 @@ CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 WARM_UP = 100
 """Iterations over which the learning rate rises, or a tenth of a shorter training: Adam's averages
 mean little before."""
+AVERAGED = 300
+"""Iterations over which parameters are averaged, or a tenth of a shorter training; earlier ones
+fade."""
 Progress = Callable[[int, int, float], None]
 """Told (iterations done, iterations in all, loss)."""
 
@@ -88,7 +96,7 @@ def train(
     """Train, from the folder's checkpoint on if it has one.
 
     Args:
-        network: whose state is kept.
+        network: whose state is kept; in the end it is the average.
         step: what to optimise.
         schedule: how long, and how fast.
         out: the folder for checkpoint and log.
@@ -103,7 +111,8 @@ def train(
     groups = step.groups()
     parameters = [parameter for group in groups for parameter in group.parameters]
     optimizer = torch.optim.Adam([{"params": group.parameters} for group in groups])
-    first = _resume(network, optimizer, out, settings)
+    average = AveragedModel(network, avg_fn=_Fading(schedule.iterations))
+    first = _resume(network, average, optimizer, out, settings)
     rows = _rows(out / LOG, first)
     begun = time.perf_counter() - (float(rows[-1][2]) if rows else 0.0)
     for iteration in range(first, schedule.iterations):
@@ -115,15 +124,33 @@ def train(
         norm = torch.nn.utils.clip_grad_norm_(parameters, schedule.clip)
         if torch.isfinite(norm):  # one odd shot must not spoil all that was learnt
             optimizer.step()
+        average.update_parameters(network)
         value = loss.item()
         rows.append([str(iteration), f"{value:.6g}", f"{time.perf_counter() - begun:.2f}"])
         progress(iteration + 1, schedule.iterations, value)
         if (iteration + 1) % schedule.every == 0 or iteration + 1 == schedule.iterations:
-            _checkpoint(network, optimizer, out, settings, iteration + 1, rows)
+            _checkpoint(network, average, optimizer, out, settings, iteration + 1, rows)
+    network.load_state_dict(average.module.state_dict())
+
+
+@dataclass(frozen=True)
+class _Fading:
+    """The average of all parameters so far, and later of recent ones.
+
+    Attributes:
+        iterations: of the training.
+    """
+
+    iterations: int
+
+    def __call__(self, average: Tensor, parameter: Tensor, before: Tensor | int) -> Tensor:
+        span = max(1.0, min(AVERAGED, 0.1 * self.iterations))
+        return average + (parameter - average) / min(float(before) + 1, span)
 
 
 def _checkpoint(
     network: nn.Module,
+    average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     out: Path,
     settings: dict[str, Any],
@@ -136,6 +163,7 @@ def _checkpoint(
         "settings": json.dumps(settings, sort_keys=True),
         "iteration": iteration,
         "network": network.state_dict(),
+        "average": average.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
     stream = io.BytesIO()
@@ -145,7 +173,11 @@ def _checkpoint(
 
 
 def _resume(
-    network: nn.Module, optimizer: torch.optim.Optimizer, out: Path, settings: dict[str, Any]
+    network: nn.Module,
+    average: AveragedModel,
+    optimizer: torch.optim.Optimizer,
+    out: Path,
+    settings: dict[str, Any],
 ) -> int:
     """Take up the folder's checkpoint; the iteration to go on with."""
     file = out / CHECKPOINT
@@ -163,6 +195,7 @@ def _resume(
             f"{file}: of other settings ({', '.join(sorted(changed))}); name another --out"
         )
     network.load_state_dict(content["network"])
+    average.load_state_dict(content["average"])
     optimizer.load_state_dict(content["optimizer"])
     return iteration
 

@@ -10,10 +10,17 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from vostool.images import Frame, Mask
+    import numpy.typing as npt
+
+    from vostool.images import Frame
+
+Takes: TypeAlias = Literal["labels", "objects", "alpha", "probabilities", "doubt"]
+"""What a format is written of, a frame at a time: a :data:`vostool.images.Mask`,
+:data:`~vostool.images.ObjectMasks`, :data:`~vostool.images.Alpha`,
+:data:`~vostool.images.Probabilities` or :data:`~vostool.images.Doubt`."""
 
 
 @dataclass(frozen=True)
@@ -25,33 +32,58 @@ class Format:
             :class:`MaskWriter`; what was written appears under the path when the context ends well.
         makes: what, in a few words.
         suffix: of the file that is made; none where it is a folder.
+        takes: what its writer is given of each frame.
         shows_frames: the clip's frames are needed.
     """
 
     module: str
     makes: str
     suffix: str = ""
+    takes: Takes = "labels"
     shows_frames: bool = False
 
 
 WRITERS = {
     "png": Format(f"{__name__}.png", "indexed PNGs, as vostool render does"),
     "overlay": Format(f"{__name__}.overlay", "a video to look at", ".mp4", shows_frames=True),
-    "binary": Format(f"{__name__}.binary", "a folder of black and white PNGs an object"),
-    "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json"),
-    "cutout": Format(f"{__name__}.cutout", "RGBA PNGs of the objects", shows_frames=True),
-    "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml"),
+    "binary": Format(
+        f"{__name__}.binary", "a folder of black and white PNGs an object", takes="objects"
+    ),
+    "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json", "objects"),
+    "cutout": Format(
+        f"{__name__}.cutout", "RGBA PNGs of the objects", takes="alpha", shows_frames=True
+    ),
+    "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml", "objects"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
+    "label-studio": Format(
+        f"{__name__}.label_studio", "Label Studio tasks, RLE", ".json", "objects"
+    ),
+    "labelme": Format(
+        f"{__name__}.labelme", "labelme, polygons", takes="objects", shows_frames=True
+    ),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
     "png-mov": Format(
-        f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", shows_frames=True
+        f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", "alpha", shows_frames=True
+    ),
+    "probabilities": Format(
+        f"{__name__}.probabilities", "a folder of grey PNGs an object", takes="probabilities"
+    ),
+    "probabilities-16": Format(
+        f"{__name__}.probabilities_16", "the same in 16 bits", takes="probabilities"
     ),
     "prores": Format(
-        f"{__name__}.prores", "a video with alpha, ProRes 4444", ".mov", shows_frames=True
+        f"{__name__}.prores", "a video with alpha, ProRes 4444", ".mov", "alpha", shows_frames=True
     ),
     "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
-    "yolo": Format(f"{__name__}.yolo", "YOLO segmentation, polygons", shows_frames=True),
-    "youtube-vis": Format(f"{__name__}.youtube_vis", "YouTube-VIS instances, RLE", ".json"),
+    "uncertainty": Format(
+        f"{__name__}.uncertainty", "grey PNGs, white where masks are in doubt", takes="doubt"
+    ),
+    "yolo": Format(
+        f"{__name__}.yolo", "YOLO segmentation, polygons", takes="objects", shows_frames=True
+    ),
+    "youtube-vis": Format(
+        f"{__name__}.youtube_vis", "YouTube-VIS instances, RLE", ".json", "objects"
+    ),
     "youtube-vos": Format(
         f"{__name__}.youtube_vos", "a root laid out as YouTube-VOS is", shows_frames=True
     ),
@@ -94,6 +126,11 @@ class Content:
         return frame / self.fps if self.times is None else self.times[frame]
 
 
+def object_name(object_id: int) -> str:
+    """What an object is called: what it is, nobody said."""
+    return f"object {object_id}"
+
+
 class MaskWriter(Protocol):
     """Takes the masks of a clip, in order.
 
@@ -103,12 +140,12 @@ class MaskWriter(Protocol):
 
     folder: Path
 
-    def write(self, frame: int, mask: Mask) -> None:
+    def write(self, frame: int, mask: npt.NDArray[Any], /) -> None:
         """Take the next frame's mask.
 
         Args:
             frame: its number, from 0.
-            mask: (H, W).
+            mask: what the format takes, see :data:`Takes`.
         """
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from vostool.images import Mask
+from vostool.images import ObjectMasks
 from vostool.writers import Content
 from vostool.writers.folders import whole_folder
 from vostool.writers.png import PNG_EFFORT, mask_file
@@ -28,10 +27,10 @@ class BinaryWriter:
         for object_id in object_ids:
             (folder / str(object_id)).mkdir()
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
-        for object_id in self._objects:
-            image = Image.fromarray(np.where(mask == object_id, 255, 0).astype(np.uint8))
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
+        for object_id, mask in zip(self._objects, masks, strict=True):
+            image = Image.fromarray(255 * mask)
             file = mask_file(self.folder / str(object_id), frame)
             image.save(file, compress_level=PNG_EFFORT)
 

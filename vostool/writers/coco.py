@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vostool.files import replacing, unwritable
-from vostool.images import Mask
+from vostool.images import ObjectMasks
 from vostool.version import __version__
 from vostool.writers import Content
 from vostool.writers.rle import categories, run_lengths
@@ -29,11 +29,11 @@ class CocoWriter:
         self._frames = self._annotations = 0
         stream.write('{"annotations": [')
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
         self._frames += 1
-        for object_id in self._content.object_ids:
-            if runs := run_lengths(mask, object_id):
+        for object_id, mask in zip(self._content.object_ids, masks, strict=True):
+            if runs := run_lengths(mask):
                 self._annotations += 1
                 whose = {"image_id": frame + 1, "category_id": object_id, "iscrowd": 0}
                 annotation = {"id": self._annotations, **whose, **runs}

@@ -10,15 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vostool.images import Frame, Mask
+from vostool.images import Alpha, Frame
 from vostool.writers import Content
 from vostool.writers.folders import whole_folder
 from vostool.writers.png import PNG_EFFORT, mask_file
 
 
-def cut_out(frame: Frame, mask: Mask) -> npt.NDArray[np.uint8]:
-    """The frame with its objects as its alpha, (H, W, 4) uint8; the colours are all kept."""
-    alpha = np.where(mask > 0, 255, 0).astype(np.uint8)
+def cut_out(frame: Frame, alpha: Alpha) -> npt.NDArray[np.uint8]:
+    """The frame with its objects' alpha, (H, W, 4) uint8; the colours are all kept."""
     return np.concatenate([frame, alpha[..., None]], axis=2)
 
 
@@ -33,9 +32,9 @@ class CutoutWriter:
     def __init__(self, folder: Path, content: Content) -> None:
         self.folder, self._content = folder, content
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
-        image = Image.fromarray(cut_out(next(self._content.frames), mask))
+    def write(self, frame: int, alpha: Alpha) -> None:
+        """Take the next frame's alpha."""
+        image = Image.fromarray(cut_out(next(self._content.frames), alpha))
         image.save(mask_file(self.folder, frame), compress_level=PNG_EFFORT)
 
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from vostool.files import replacing, unwritable
-from vostool.images import Mask
-from vostool.writers import Content
+from vostool.images import Mask, ObjectMasks
+from vostool.writers import Content, object_name
 
 VERSION = "1.1"
 """Of CVAT's format."""
@@ -33,20 +33,19 @@ class CvatWriter:
         meta = Element("meta")
         labels = SubElement(SubElement(meta, "task"), "labels")
         for object_id in content.object_ids:
-            SubElement(SubElement(labels, "label"), "name").text = _label(object_id)
+            SubElement(SubElement(labels, "label"), "name").text = object_name(object_id)
         stream.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
         stream.write(f"<version>{VERSION}</version>\n")
         self._put(meta)
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
-        height, width = mask.shape
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
+        height, width = masks.shape[1:]
         image = Element("image", id=str(frame), name=self._content.file(frame))
         image.attrib |= {"width": str(width), "height": str(height)}
-        for object_id in self._content.object_ids:
-            found = (mask == object_id).astype(np.uint8)
-            if found.any():
-                SubElement(image, "mask", _attributes(found, object_id))
+        for object_id, mask in zip(self._content.object_ids, masks, strict=True):
+            if mask.any():
+                SubElement(image, "mask", _attributes(mask, object_id))
         self._put(image)
 
     def finish(self) -> None:
@@ -57,10 +56,6 @@ class CvatWriter:
         self._stream.write(tostring(element, encoding="unicode") + "\n")
 
 
-def _label(object_id: int) -> str:
-    return f"object {object_id}"
-
-
 def _attributes(found: Mask, object_id: int) -> dict[str, str]:
     """Of a mask (H, W) of 0 and 1: its box, and in it run lengths by rows, of background first."""
     left, top, width, height = cv2.boundingRect(found)
@@ -69,7 +64,7 @@ def _attributes(found: Mask, object_id: int) -> dict[str, str]:
     runs = np.diff(changes, prepend=0, append=inside.size)
     box = {"left": left, "top": top, "width": width, "height": height}
     return {
-        "label": _label(object_id), "source": "file", "occluded": "0", "z_order": "0",
+        "label": object_name(object_id), "source": "file", "occluded": "0", "z_order": "0",
         "rle": ", ".join(map(str, runs.tolist())),
         **{side: str(value) for side, value in box.items()},
     }  # fmt: skip

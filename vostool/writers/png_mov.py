@@ -7,7 +7,7 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 
-from vostool.images import Frame, Mask
+from vostool.images import Alpha, Frame
 from vostool.writers import Content
 from vostool.writers.cutout import cut_out
 from vostool.writers.video import Coding, VideoWriter, open_video
@@ -24,5 +24,5 @@ def open_writer(file: Path, content: Content) -> AbstractContextManager[VideoWri
     return open_video(file, CODING, _draw, content)
 
 
-def _draw(frame: Frame, mask: Mask) -> VideoFrame:
-    return VideoFrame.from_ndarray(cut_out(frame, mask), format="rgba")
+def _draw(frame: Frame, alpha: Alpha) -> VideoFrame:
+    return VideoFrame.from_ndarray(cut_out(frame, alpha), format="rgba")

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
-from vostool.images import Frame, Mask
+from vostool.images import Alpha, Frame
 from vostool.writers import Content
 from vostool.writers.cutout import cut_out
 from vostool.writers.video import Coding, VideoWriter, open_video
@@ -29,12 +29,12 @@ def open_writer(file: Path, content: Content) -> AbstractContextManager[VideoWri
     return open_video(file, CODING, _draw, content)
 
 
-def _draw(frame: Frame, mask: Mask) -> VideoFrame:
-    picture = cut_out(frame, mask)
+def _draw(frame: Frame, alpha: Alpha) -> VideoFrame:
+    picture = cut_out(frame, alpha)
     below, right = (-side % BLOCK for side in picture.shape[:2])
     colours = np.pad(picture[..., :3], ((0, below), (0, right), (0, 0)), mode="edge")
-    alpha = np.pad(picture[..., 3:], ((0, below), (0, right), (0, 0)))
-    padded = VideoFrame.from_ndarray(np.concatenate([colours, alpha], axis=2), format="rgba")
+    covering = np.pad(picture[..., 3:], ((0, below), (0, right), (0, 0)))
+    padded = VideoFrame.from_ndarray(np.concatenate([colours, covering], axis=2), format="rgba")
     shown = padded.reformat(
         format=CODING.pixels, dst_colorspace=Colorspace.ITU709, dst_color_range=1
     )

@@ -8,10 +8,14 @@ import numpy as np
 
 from vostool.errors import UsageError
 from vostool.images import Mask
+from vostool.writers import object_name
 
 
-def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
-    """An object's mask as COCO's JSON has it, with its area and its box; None where it is not.
+def run_lengths(mask: Mask) -> dict[str, Any] | None:
+    """An object's mask as COCO's JSON has it, with its area and its box; None where it is empty.
+
+    Args:
+        mask: (H, W) of 0 and 1.
 
     Returns:
         ``segmentation`` (``size`` and compressed ``counts``), ``area`` in pixels, and ``bbox``:
@@ -26,10 +30,9 @@ def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
         raise UsageError(
             "COCO's formats need pycocotools: pip install 'vostool[export]'"
         ) from problem
-    found = mask == object_id
-    if not found.any():
+    if not mask.any():
         return None
-    runs = coco.encode(np.asfortranarray(found.astype(np.uint8)))
+    runs = coco.encode(np.asfortranarray(mask))
     box = [float(side) for side in coco.toBbox(runs)]
     segmentation = {"size": list(runs["size"]), "counts": runs["counts"].decode("ascii")}
     return {"segmentation": segmentation, "area": int(coco.area(runs)), "bbox": box}
@@ -37,4 +40,4 @@ def run_lengths(mask: Mask, object_id: int) -> dict[str, Any] | None:
 
 def categories(object_ids: tuple[int, ...]) -> list[dict[str, Any]]:
     """A category an object, for vostool knows of no others."""
-    return [{"id": number, "name": f"object {number}"} for number in object_ids]
+    return [{"id": number, "name": object_name(number)} for number in object_ids]

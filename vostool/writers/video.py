@@ -9,6 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
+import numpy.typing as npt
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
@@ -17,7 +19,7 @@ from av.video.stream import VideoStream
 
 from vostool.errors import ClipError, OutputError
 from vostool.files import replacing, unwritable
-from vostool.images import Frame, Mask
+from vostool.images import Frame
 from vostool.outputs import mark_video
 from vostool.video import index_video
 from vostool.writers import Content
@@ -25,8 +27,8 @@ from vostool.writers import Content
 TIME_BASE = Fraction(1, 60000)
 """A tick: fine enough for all frame rates, and MPEG-4 takes no finer one."""
 
-Draw = Callable[[Frame, Mask], VideoFrame]
-"""Makes a frame of the video of the clip's (H, W, 3) and its mask (H, W)."""
+Draw = Callable[[Frame, npt.NDArray[np.uint8]], VideoFrame]
+"""Makes a frame of the video of the clip's (H, W, 3) and its mask or alpha (H, W)."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class VideoWriter:
         self._stream = stream
         self.written = 0
 
-    def write(self, frame: int, mask: Mask) -> None:
+    def write(self, frame: int, mask: npt.NDArray[np.uint8]) -> None:
         """Take the next frame's mask."""
         shown = self._draw(next(self._content.frames), mask)
         if not self.written:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from vostool.images import Mask
-from vostool.writers import Content
+from vostool.images import Mask, ObjectMasks
+from vostool.writers import Content, object_name
 from vostool.writers.davis import JPEG_QUALITY
 from vostool.writers.folders import whole_folder
 
@@ -40,17 +40,17 @@ class YoloWriter:
         self.folder, self._content = folder, content
         for part in ("images", "labels"):
             (folder / part).mkdir()
-        names = "".join(f"  {n}: object {k}\n" for n, k in enumerate(content.object_ids))
+        names = "".join(f"  {n}: {object_name(k)}\n" for n, k in enumerate(content.object_ids))
         (folder / "data.yaml").write_text(f"train: images\nval: images\nnames:\n{names}")
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
         image = Image.fromarray(next(self._content.frames))
         image.save(self.folder / "images" / f"{frame:05d}.jpg", quality=JPEG_QUALITY)
-        height, width = mask.shape
+        height, width = masks.shape[1:]
         lines = []
-        for number, object_id in enumerate(self._content.object_ids):
-            for polygon in polygons((mask == object_id).astype(np.uint8)):
+        for number, mask in enumerate(masks):
+            for polygon in polygons(mask):
                 places = (polygon + WITHIN) / (width, height)
                 lines.append(f"{number} {' '.join(f'{place:.6f}' for place in places.ravel())}\n")
         (self.folder / "labels" / f"{frame:05d}.txt").write_text("".join(lines))

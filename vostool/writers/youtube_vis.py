@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vostool.files import replacing, unwritable
-from vostool.images import Mask
+from vostool.images import ObjectMasks
 from vostool.version import __version__
 from vostool.writers import Content
 from vostool.writers.rle import categories, run_lengths
@@ -34,11 +34,11 @@ class YoutubeVisWriter:
         }
         self._frames = 0
 
-    def write(self, frame: int, mask: Mask) -> None:
-        """Take the next frame's mask."""
+    def write(self, frame: int, masks: ObjectMasks) -> None:
+        """Take the next frame's masks."""
         self._frames += 1
-        for object_id, track in self._tracks.items():
-            runs = run_lengths(mask, object_id) or dict.fromkeys(PARTS)
+        for track, mask in zip(self._tracks.values(), masks, strict=True):
+            runs = run_lengths(mask) or dict.fromkeys(PARTS)
             for part in PARTS:
                 track[part].append(runs[part])
 

@@ -15,13 +15,10 @@ from vostool.checkpoints import write_weights
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import Decoder
 from vostool.errors import ClipError, WeightsError
-from vostool.strnn.context import load_rnn
-from vostool.strnn.model import SpatioTemporalRNN
 from vostool.training.data import open_videos
 from vostool.training.recipes.decoder import PROPAGATOR_SHARE, DecoderStep, begin_from, new_decoder
 from vostool.training.sampler import ShotSampler
 from vostool.training.trainer import Schedule, train
-from vostool.weights import find_weights
 
 SIZE, FRAMES = (64, 96), 3
 CHANNELS = (24, 40, 192, 512)
@@ -29,17 +26,17 @@ CHANNELS = (24, 40, 192, 512)
 CPU = torch.device("cpu")
 
 
-def fixed_networks() -> tuple[Backbone, SpatioTemporalRNN]:
-    """The default backbone and the shipped RNN."""
-    return load_backbone("efficientnet-lite0", CPU), load_rnn(find_weights("rnn"))
+def fixed_backbone() -> Backbone:
+    """The default one."""
+    return load_backbone("efficientnet-lite0", CPU)
 
 
 def test_the_decoder_learns_from_rounds(tmp_path: Path) -> None:
-    decoder, networks = new_decoder(), fixed_networks()
+    decoder, backbone = new_decoder(), fixed_backbone()
     before = {name: tensor.clone() for name, tensor in decoder.state_dict().items()}
     step = DecoderStep(
         decoder,
-        *networks,
+        backbone,
         ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0),
         CPU,
     )
@@ -64,13 +61,13 @@ def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
         Image.new("L", (128, 96)).save(mask)
     sampler = ShotSampler([open_videos(root)], 2, SIZE, 0)
     with pytest.raises(ClipError, match="no object in these shots can be marked"):
-        DecoderStep(new_decoder(), *fixed_networks(), sampler, CPU).loss(0)
+        DecoderStep(new_decoder(), fixed_backbone(), sampler, CPU).loss(0)
 
 
 def test_every_weight_is_trained_once_the_propagators_faster(tmp_path: Path) -> None:
     decoder = new_decoder()
     sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
-    slow, fast = DecoderStep(decoder, *fixed_networks(), sampler, CPU).groups()
+    slow, fast = DecoderStep(decoder, fixed_backbone(), sampler, CPU).groups()
     assert (slow.share, fast.share) == (1.0, PROPAGATOR_SHARE)
     theirs = {id(parameter) for parameter in decoder.propagator.parameters()}
     assert {id(parameter) for parameter in fast.parameters} == theirs
@@ -145,7 +142,7 @@ def test_a_decoder_is_trained_for_another_networks_features(tmp_path: Path) -> N
     sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
     decoder = new_decoder(backbone="dinov2-small")
     backbone = load_backbone("dinov2-small", CPU, "random")
-    step = DecoderStep(decoder, backbone, None, sampler, CPU)
+    step = DecoderStep(decoder, backbone, sampler, CPU)
     step.loss(0).backward()  # type: ignore[no-untyped-call]
     gradient = decoder.propagator.describe.weight.grad
     assert isinstance(gradient, torch.Tensor) and gradient[:, 192:320].any()

@@ -60,7 +60,7 @@ def test_the_recipe_leaves_the_shipped_decoder_as_it_is(tmp_path: Path) -> None:
     """All but the new part, which a training begins anew; from the sampler to the file."""
     sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
     setting = Setting(sampler, CPU, 0, 2, None, "", tmp_path / "out")
-    task = presence(setting, backbone=DEFAULT, weights=None, model="rnn")
+    task = presence(setting, backbone=DEFAULT, weights=None)
     assert isinstance(task.step, PresenceStep)
     train(task.network, task.step, Schedule(2, 1e-3), tmp_path / "out", {}, lambda *_: None)
     (file,) = task.write(tmp_path / "out")

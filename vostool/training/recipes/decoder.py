@@ -12,15 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
-from vostool.checkpoints import TRAINED_ON, fingerprint, read_tensors, write_weights
+from vostool.checkpoints import TRAINED_ON, read_tensors, write_weights
 from vostool.decoder.clip import PRIOR_STRIDE, DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
 from vostool.errors import ClipError, WeightsError
 from vostool.pipeline.progress import Progress
 from vostool.pyramid import Level, Pyramid
-from vostool.strnn.context import load_rnn
-from vostool.strnn.model import SpatioTemporalRNN
 from vostool.training.loss import label_loss, share_loss
 from vostool.training.recipes import Setting, initial_weights
 from vostool.training.sampler import ShotSampler
@@ -32,7 +30,6 @@ from vostool.training.simulation import (
     simulate,
 )
 from vostool.training.trainer import Group
-from vostool.weights import find_weights
 
 WEIGHTS = "decoder.safetensors"
 """What a training leaves in its folder."""
@@ -55,18 +52,15 @@ ATTEMPTS = 100
 """Shots in a row without an object that can be marked, before training gives up."""
 
 
-def decoder(setting: Setting, *, backbone: str, weights: str | None, model: str) -> DecoderTask:
+def decoder(setting: Setting, *, backbone: str, weights: str | None) -> DecoderTask:
     """The network that makes masks of the classifier's scores.
 
     Args:
         setting: of the training.
         backbone: the network whose features it reads.
         weights: of the backbone: a file, or None to look where they are kept.
-        model: the RNN's weights, where the preset reads context of this backbone: the name of
-            shipped ones or a file.
     """
-    rnn = find_weights(model) if find_network(backbone).context else None
-    return DecoderTask(setting, backbone, weights, rnn)
+    return DecoderTask(setting, backbone, weights)
 
 
 def new_decoder(seed: int = 0, backbone: str = DEFAULT) -> Decoder:
@@ -110,7 +104,6 @@ class DecoderTask:
         setting: of the training.
         backbone: the network whose features are read.
         weights: of the backbone.
-        rnn: the file of the RNN's, if context is read.
         step: what is optimised.
     """
 
@@ -119,7 +112,6 @@ class DecoderTask:
         setting: Setting,
         backbone: str,
         weights: str | None,
-        rnn: Path | None,
         step: type[DecoderStep] | None = None,
     ) -> None:
         self._backbone, self._weights = backbone, weights
@@ -129,11 +121,10 @@ class DecoderTask:
         self.step = (step or DecoderStep)(
             self.network,
             load_backbone(backbone, setting.device, weights),
-            None if rnn is None else load_rnn(rnn).to(setting.device),
             setting.sampler,
             setting.device,
         )
-        self.settings: dict[str, Any] = {} if rnn is None else {"model": fingerprint(rnn)}
+        self.settings: dict[str, Any] = {}
 
     def prepare(self, progress: Progress) -> None:
         """Nothing is made beforehand."""
@@ -151,7 +142,6 @@ class DecoderStep:
     Args:
         decoder: what is trained.
         backbone: whose features it reads; fixed.
-        rnn: whose context the classifier reads too, if it does; fixed, on the device.
         sampler: of each iteration's shot.
         device: where it runs.
     """
@@ -160,12 +150,11 @@ class DecoderStep:
         self,
         decoder: Decoder,
         backbone: Backbone,
-        rnn: SpatioTemporalRNN | None,
         sampler: ShotSampler,
         device: torch.device,
     ) -> None:
         self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._backbone, self._rnn, self._sampler = backbone, rnn, sampler
+        self._backbone, self._sampler = backbone, sampler
         self._device = device
 
     def groups(self) -> list[Group]:
@@ -184,7 +173,7 @@ class DecoderStep:
         for attempt in range(ATTEMPTS):
             rng = self._sampler.rng(iteration, attempt)
             shot = self._sampler.shot(rng)
-            reading = read_shot(shot.images, self._backbone, self._rnn)
+            reading = read_shot(shot.images, self._backbone)
             rounds = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
             if simulated := simulate(shot, reading, self._decoder, rounds, rng):
                 return self._loss(reading, simulated, rng)
@@ -197,8 +186,8 @@ class DecoderStep:
         some others."""
         adapter, pyramid = simulated.adapter, reading.pyramid
         if rng.random() < ELSEWHERE:
-            elsewhere = replace(adapter.provenance, clip=f"not {reading.clip_name}")
-            adapter = replace(adapter, provenance=elsewhere)
+            (here,) = adapter.clips
+            adapter = replace(adapter, clips=(replace(here, features_key="of another clip"),))
         predictor = DecoderPredictor(DecoderClip(reading, self._device, self._decoder), adapter)
         labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
         labels = labels.to(self._device)

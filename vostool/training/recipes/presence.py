@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.backbones import DEFAULT, find_network
+from vostool.backbones import DEFAULT
 from vostool.decoder import WEIGHTS
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.evidence import Evidence
@@ -37,7 +37,7 @@ MISSED = 20.0
 in a mask, the other costs some microseconds."""
 
 
-def presence(setting: Setting, *, backbone: str, weights: str | None, model: str) -> DecoderTask:
+def presence(setting: Setting, *, backbone: str, weights: str | None) -> DecoderTask:
     """What tells where an object may be.
 
     Args:
@@ -45,7 +45,6 @@ def presence(setting: Setting, *, backbone: str, weights: str | None, model: str
             by default from the shipped one.
         backbone: the network whose features the decoder reads.
         weights: of the backbone: a file, or None to look where they are kept.
-        model: the RNN's weights, where the preset reads context of this backbone.
 
     Raises:
         WeightsError: there is no decoder to begin from.
@@ -54,8 +53,7 @@ def presence(setting: Setting, *, backbone: str, weights: str | None, model: str
         if backbone != DEFAULT:
             raise WeightsError("presence is learnt of a decoder; give the folder of one as --init")
         setting = replace(setting, init=find_weights(WEIGHTS).parent)
-    rnn = find_weights(model) if find_network(backbone).context else None
-    return DecoderTask(setting, backbone, weights, rnn, PresenceStep)
+    return DecoderTask(setting, backbone, weights, PresenceStep)
 
 
 class PresenceStep(DecoderStep):

@@ -1,0 +1,133 @@
+"""What is still to be made of a clip, told from stamps: no clip and no features are read.
+
+A clip that was changed after it was extracted, as far as the file system tells, is the exception:
+it is read, for its fingerprint.
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vostool.batch.task import Task
+from vostool.checkpoints import fingerprint
+from vostool.clips import open_clip
+from vostool.errors import VostoolError
+from vostool.pipeline.context import context_key
+from vostool.pipeline.extraction import backbone_key
+from vostool.sequences import is_pattern
+from vostool.store import STAGES, CacheKey, FeatureStore, Stamp
+from vostool.weights import find_weights
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at a clip's stamps has told.
+
+    Attributes:
+        missing: the stages that are to be made: those from the first that is not there, or not
+            right.
+        seconds: that stages have taken which are there.
+    """
+
+    missing: tuple[str, ...]
+    seconds: dict[str, float]
+
+
+class Stamps:
+    """Holds what is stored of clips against what a task wants.
+
+    Args:
+        task: what is wanted.
+
+    Raises:
+        WeightsError: weights that it names are missing.
+        AdapterError: its adapter cannot be read.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._store = FeatureStore(task.store)
+        self._any_clip = backbone_key("", task.backbone, task.weights, task.network_height)
+        self._model = fingerprint(find_weights(task.model))
+
+    def look(self, clip: str, source: str) -> Look:
+        """What is there of a clip, and what is to be made.
+
+        Args:
+            clip: its name.
+            source: its file or folder; its name again, where no stage needs its frames.
+        """
+        stored, stages = self._store.clip(clip), self._task.stages
+        backbone, context = (stored.stamp(self._task.backbone, kind) for kind in STAGES)
+        made = {"extract": backbone, "propagate": context}
+        seconds = {stage: _seconds(stamp) for stage, stamp in made.items() if stamp is not None}
+        is_right = {
+            "extract": lambda: self._is_of_clip(backbone, source),
+            "propagate": lambda: self._is_of_features(context, backbone),
+        }
+        first = next((n for n, stage in enumerate(stages) if not is_right[stage]()), len(stages))
+        return Look(stages[first:], seconds)
+
+    def _is_of_clip(self, backbone: Stamp | None, source: str) -> bool:
+        if backbone is None:
+            return False
+        made_from = {**self._any_clip.made_from, "clip": _fingerprint(source, backbone)}
+        return backbone.cache_key == CacheKey(made_from)
+
+    def _is_of_features(self, context: Stamp | None, backbone: Stamp | None) -> bool:
+        if context is None or backbone is None:
+            return False
+        return context.cache_key == context_key(backbone.cache_key, self._model)
+
+
+def _seconds(stamp: Stamp) -> float:
+    return float(stamp.cache_key.made_by.get("seconds", 0))
+
+
+def _fingerprint(source: str, stamp: Stamp) -> str | None:
+    """A clip's fingerprint: by its stamp, or of its content where that may have changed."""
+    path, metadata = Path(source), stamp.metadata
+    whole = (metadata.start, metadata.stop) == (0, None)
+    if whole and metadata.source == str(path.resolve()) and not _changed(path, stamp):
+        return metadata.fingerprint
+    if not whole:
+        return None
+    try:
+        return open_clip(path).fingerprint
+    except VostoolError:  # which the job will tell of
+        return None
+
+
+def _changed(path: Path, stamp: Stamp) -> bool:
+    """Whether anything of a clip was changed since its features were begun, or cannot be told."""
+    try:
+        told = stamp.cache_key.made_by["time"]
+        made = calendar.timegm(time.strptime(told, "%Y-%m-%dT%H:%M:%SZ"))
+        return any(max(one.st_mtime, one.st_ctime) >= made for one in _entries(path))
+    except (OSError, KeyError, TypeError, ValueError):
+        return True
+
+
+def _entries(path: Path) -> Iterator[os.stat_result]:
+    """What the file system tells of a clip's files, and of the folder that lists them."""
+    folder = path.parent if is_pattern(path) else path
+    yield folder.stat()
+    if folder.is_dir():
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                yield entry.stat()
+
+
+def source_bytes(source: str) -> int:
+    """The bytes of a clip's files; 0 where there are none."""
+    path = Path(source)
+    try:
+        every = [one.st_size for one in _entries(path)]
+    except OSError:
+        return 0
+    return sum(every[1:]) or every[0]
