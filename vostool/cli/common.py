@@ -54,8 +54,8 @@ store_option = click.option(
     envvar="VOSTOOL_STORE",
     default=Path("vostool-store"),
     show_default="$VOSTOOL_STORE or ./vostool-store",
-    metavar="DIR|s3://BUCKET/PREFIX",
-    help="The feature store: a folder, or a place in a bucket.",
+    metavar="DIR|URL",
+    help="The feature store: a folder, or s3://BUCKET/PREFIX.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 device_option = click.option(
