@@ -15,10 +15,12 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+import ome_zarr_models.v05
 import OpenEXR
 import pytest
 import supervision
 import tifffile
+import zarr
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from cvat_sdk.masks import decode_mask
@@ -184,6 +186,21 @@ def test_tiff(export: Export) -> None:
     out = export("tiff")
     np.testing.assert_array_equal(tifffile.imread(out), MASKS)
     assert cv2.imreadmulti(str(out), flags=cv2.IMREAD_UNCHANGED)[0]
+
+
+def test_ome_zarr(export: Export) -> None:
+    """By the format's own models, which refuse what is not of its form."""
+    out = export("ome-zarr")
+    image = ome_zarr_models.v05.Image.from_zarr(zarr.open_group(out, mode="r"))
+    assert image.labels is not None and image.labels.label_paths == ["objects"]
+    group = zarr.open_group(out / "labels" / "objects", mode="r")
+    label = ome_zarr_models.v05.ImageLabel.from_zarr(group)
+    assert label.ome_attributes.image_label is not None
+    colors = label.ome_attributes.image_label.colors
+    assert [color.label_value for color in colors or ()] == list(OBJECTS)
+    np.testing.assert_array_equal(group["0"], MASKS)
+    frames = np.asarray(zarr.open_array(out / "0", mode="r"))
+    np.testing.assert_array_equal(frames.transpose(0, 2, 3, 1), [shown(n) for n in range(FRAMES)])
 
 
 @pytest.mark.parametrize(("form", "part"), [("davis", "480p"), ("youtube-vos", "")])

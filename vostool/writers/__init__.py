@@ -75,6 +75,7 @@ WRITERS = {
         f"{__name__}.labelme", "labelme, polygons", takes="objects", shows_frames=True
     ),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
+    "ome-zarr": Format(f"{__name__}.ome_zarr", "an OME-Zarr image with labels", shows_frames=True),
     "png-mov": Format(
         f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", "alpha", shows_frames=True
     ),
