@@ -16,6 +16,7 @@ from vostool.batch.report import Row
 from vostool.batch.scheduler import RUNNING, Limits, Scheduler
 from vostool.batch.slurm import Slurm
 from vostool.batch.task import Task
+from vostool.mounts import beyond_locks
 from vostool.pipeline.progress import Progress, Say, quiet
 
 SCHEDULERS: dict[str, Callable[[BatchFolder, Limits], Scheduler]] = {
@@ -73,7 +74,7 @@ def begin(
         limits: what jobs may take.
         wait: return when no job is left; else at once.
         progress: told of clips done, while it waits.
-        say: told how much there is to do.
+        say: told how much there is to do, and where locks may not hold between machines.
 
     Returns:
         How far each clip is, in the clips' order.
@@ -88,6 +89,8 @@ def begin(
     scheduler = SCHEDULERS[on](batch, limits)
     scheduler.check()
     stamps = Stamps(task)
+    if scheduler.outlives and (beyond := beyond_locks(Path(task.store))):
+        say(beyond)
     with batch.held():
         batch.begin(task, clips)
         looks = {clip: stamps.look(clip, source) for clip, source in clips.items()}

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vostool.adapter import Adapter
 from vostool.errors import UsageError
+from vostool.store import STAGES_OF
 
 STAGES = ("extract", "propagate", "render")
 """What can be made of a clip, in the order in which it is made."""
@@ -82,3 +84,15 @@ def in_order(stages: str) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"no stage {min(unknown)!r}; there are: {', '.join(STAGES)}")
     return tuple(stage for stage in STAGES if stage in asked)
+
+
+def needed(adapter: Adapter | None) -> tuple[str, ...]:
+    """The stages that an adapter's masks need; without one, clips are extracted.
+
+    Args:
+        adapter: with which masks are made, if they are.
+    """
+    if adapter is None:
+        return ("extract",)
+    reads = STAGES_OF[adapter.provenance.features]
+    return ("extract", *(["propagate"] if "context" in reads else []), "render")

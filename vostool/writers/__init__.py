@@ -5,7 +5,7 @@ A format that joins is one module with a :class:`MaskWriter`, and one line of :d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
@@ -102,6 +102,7 @@ class Content:
         object_ids: the objects that the masks can have, in order.
         count: how many frames there are.
         files: what the frames' images are called; None for ``%05d.jpg``.
+        made_from: what decides the masks; None where nobody asks.
     """
 
     size: tuple[int, int]
@@ -113,6 +114,7 @@ class Content:
     object_ids: tuple[int, ...] = ()
     count: int = 0
     files: Sequence[str] | None = None
+    made_from: Mapping[str, Any] | None = None
 
     def file(self, frame: int) -> str:
         """What a frame's image is called."""
