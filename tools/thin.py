@@ -19,12 +19,13 @@ import click
 @click.option("--subset", default="train", show_default=True)
 @click.option("--every", default=5, show_default=True, help="Take every n-th sequence.")
 @click.option("--frames", default=3, show_default=True, help="Take every n-th frame.")
+@click.option("--first", default=1, show_default=True, help="Which first round to take.")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(davis_root: Path, subset: str, every: int, frames: int, out: Path) -> None:
+def main(davis_root: Path, subset: str, every: int, frames: int, first: int, out: Path) -> None:
     """Write the root."""
     listed = (davis_root / "ImageSets" / "2017" / f"{subset}.txt").read_text().split()[::every]
     for name in listed:
-        document = json.loads((davis_root / "Scribbles" / name / "001.json").read_text())
+        document = json.loads((davis_root / "Scribbles" / name / f"{first:03d}.json").read_text())
         annotated = document["annotated_frame"]
         taken = slice(annotated % frames, None, frames)
         for kind in ("JPEGImages", "Annotations"):

@@ -24,6 +24,8 @@ Alpha = npt.NDArray[np.uint8]
 """(H, W) uint8: how much of a pixel is of any object, 255 = all."""
 Probabilities = npt.NDArray[np.float32]
 """(K + 1, H, W) float32: of background, and of each object; they add up to 1."""
+Doubt = npt.NDArray[np.float32]
+"""(H, W) float32 in 0..0.5: how probable it is that each pixel's label is wrong."""
 
 IMAGE_SUFFIXES = frozenset({".exr", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 EXR = ".exr"

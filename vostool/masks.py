@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vostool.images import Alpha, Frame, Mask, ObjectMasks, Probabilities
+from vostool.images import Alpha, Doubt, Frame, Mask, ObjectMasks, Probabilities
 
 NO_DOUBT = 0.05
 """A pixel of background that is an object with a smaller probability adds nothing to the doubt:
 there are so many of them."""
 
 __all__ = [
-    "Mask", "alpha_of", "argmax_mask", "confidence", "davis_palette", "object_masks", "overlay",
-    "own_masks", "probabilities_of",
+    "Mask", "alpha_of", "argmax_mask", "confidence", "davis_palette", "doubt_of",
+    "object_masks", "overlay", "own_masks", "probabilities_of",
 ]  # fmt: skip
 
 
@@ -67,27 +67,34 @@ def argmax_mask(scores: npt.NDArray[np.float32], object_ids: Sequence[int]) -> M
     return mask
 
 
+def doubt_of(probabilities: Probabilities) -> Doubt:
+    """How probable it is that each pixel (H, W) is what is second to its label, and not that.
+
+    Args:
+        probabilities: (K + 1, H, W), background first.
+    """
+    best, second = probabilities[0].copy(), np.zeros_like(probabilities[0])
+    for one in probabilities[1:]:
+        np.maximum(second, np.minimum(best, one), out=second)
+        np.maximum(best, one, out=best)
+    return np.asarray(second / (best + second), np.float32)
+
+
 def confidence(scores: npt.NDArray[np.float32]) -> float:
     """How sure the mask of some scores is, in 0..1.
 
     It is the overlap (J, of all objects together) that is to be expected of the mask with the
-    truth, if each pixel is what it is called with the probability that its two best scores give. A
-    frame that surely shows nothing has 1. Wrong scores can be sure of themselves: it finds frames
-    that are in doubt, not all that are bad.
+    truth, if each pixel's label is as doubtful as :func:`doubt_of` says. A frame that surely shows
+    nothing has 1. Wrong scores can be sure of themselves: it finds frames that are in doubt, not
+    all that are bad.
 
     Args:
         scores: (K, H, W), an object each, against background's 0; logits.
     """
-    best = np.zeros(scores.shape[1:], np.float32)  # background's
-    second = np.full(scores.shape[1:], -np.inf, np.float32)
-    for score in scores:
-        np.maximum(second, np.minimum(best, score), out=second)
-        np.maximum(best, score, out=best)
-    sure = 1 / (1 + np.exp(second - best))
-    inside = best > 0
-    missed = np.maximum(0, 1 - sure[~inside] - NO_DOUBT).sum()
+    doubt, inside = doubt_of(probabilities_of(scores)), (scores > 0).any(axis=0)
+    missed = np.maximum(0, doubt[~inside] - NO_DOUBT).sum()
     union = inside.sum() + missed
-    return float(sure[inside].sum() / union) if union >= 1 else 1.0
+    return float((1 - doubt[inside]).sum() / union) if union >= 1 else 1.0
 
 
 def object_masks(mask: Mask, object_ids: Sequence[int]) -> ObjectMasks:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
 from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
-from vostool.images import Probabilities
+from vostool.images import Doubt, Probabilities
 from vostool.mask_propagation import Refiner
-from vostool.masks import Mask
+from vostool.masks import Mask, doubt_of
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -35,8 +36,8 @@ from vostool.pipeline.prediction import (
     predict,
     predict_frame,
     predict_outwards,
-    predict_probabilities,
     predict_sure,
+    predict_with_probabilities,
     source_clip,
     source_frames,
 )
@@ -343,9 +344,9 @@ class Session:
                 scores are no probabilities.
             StoreError: the features are damaged, or were made anew meanwhile.
         """
-        if not self._has_probabilities():
-            raise UsageError("the preset has no decoder, whose probabilities they would be")
-        return predict_probabilities(self._models())
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        return ((frame, probabilities) for frame, _, probabilities in every)
 
     def refined_masks(
         self,
@@ -381,6 +382,7 @@ class Session:
         folder: str | Path,
         *,
         overlay: str | Path | None = None,
+        uncertainty: str | Path | None = None,
         with_adapter: bool = False,
         refiner: Refiner | None = None,
         cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
@@ -395,6 +397,8 @@ class Session:
         Args:
             folder: for the masks; made if need be.
             overlay: an MP4 with the masks over the frames, if it is wanted.
+            uncertainty: a folder for how doubtful each pixel's label is, ``%05d.png``, if it is
+                wanted: black is sure, white (255) is a probability of a half that it is wrong.
             with_adapter: put the adapter beside the masks, as ``FOLDER/adapter.h5``.
             refiner: by which masks travel from the annotated frames, if they do. What is on the way
                 is kept in ``FOLDER/.refined``: a stopped run goes on, and after another round the
@@ -415,9 +419,15 @@ class Session:
 
         folder, reader = Path(folder), self._readers[0]
         overlay = None if overlay is None else Path(overlay)
-        self._check_outputs(folder, overlay, force)
-        if refiner is None:
+        uncertainty = None if uncertainty is None else Path(uncertainty)
+        self._check_outputs(folder, overlay, uncertainty, force)
+        doubts: Iterator[Doubt] = iter(())
+        if refiner is None and uncertainty is not None:
+            masks, doubts = self._masks_and_doubts()
+        elif refiner is None:
             masks = self.masks()
+        elif uncertainty is not None:
+            raise UsageError("refined masks have no probabilities; leave out either")
         else:
             # They are slower to make than to write, so their making is what is told of.
             cache = partial(FolderCache, folder / REFINEMENT_CACHE)
@@ -437,9 +447,13 @@ class Session:
             writers = [pngs]
             if overlay is not None:
                 writers.append(stack.enter_context(open_writer("overlay", overlay, content)))
+            if uncertainty is not None:
+                maps = stack.enter_context(open_writer("uncertainty", uncertainty, content))
             for frame, mask in enumerate(cleaning.clean(mask for _, mask in masks)):
                 for writer in writers:
                     writer.write(frame, mask)
+                if uncertainty is not None:
+                    maps.write(frame, next(doubts))
                 progress(frame + 1, self.frames)
             if with_adapter:
                 self.adapter.write(pngs.folder / ADAPTER)
@@ -480,7 +494,7 @@ class Session:
         reader = self._readers[0]
         inputs = [Path(reader.metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         masks = MaskSequence(
             reader.clip_name, reader.metadata.size, self.frames, self.object_ids,
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
@@ -495,13 +509,26 @@ class Session:
             force=force, progress=progress,
         )  # fmt: skip
 
+    def _check_probabilities(self) -> None:
+        if not self._has_probabilities():
+            raise UsageError("the preset has no decoder, whose probabilities they would be")
+
     def _has_probabilities(self) -> bool:
         return all(adapter.preset.decoder for adapter in self._learnt())
 
-    def _check_outputs(self, folder: Path, overlay: Path | None, force: bool) -> None:
+    def _masks_and_doubts(self) -> tuple[Iterator[tuple[int, Mask]], Iterator[Doubt]]:
+        """Masks of all frames, and how doubtful their pixels are; both are made once."""
+        self._check_probabilities()
+        every = predict_with_probabilities(self._models())
+        ours, theirs = tee((frame, mask, doubt_of(one)) for frame, mask, one in every)
+        return ((frame, mask) for frame, mask, _ in ours), (doubt for _, _, doubt in theirs)
+
+    def _check_outputs(
+        self, folder: Path, overlay: Path | None, uncertainty: Path | None, force: bool
+    ) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         check_apart(folder, inputs)
         if not force:
             check_folder_replaceable(folder, besides=(REFINEMENT_CACHE,))
@@ -509,6 +536,10 @@ class Session:
             check_apart(overlay, [*inputs, folder])
             if not force:
                 check_replaceable(overlay, is_our_video)
+        if uncertainty is not None:
+            check_apart(uncertainty, [*inputs, folder, *([] if overlay is None else [overlay])])
+            if not force:
+                check_folder_replaceable(uncertainty)
 
     def _check_frame(self, frame: int) -> None:
         if not 0 <= frame < self.frames:

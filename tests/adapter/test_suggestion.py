@@ -74,5 +74,5 @@ def test_the_command(vostool: Vostool, square_adapter: object) -> None:
     frames = [json.loads(line)["frame"] for line in done.out.splitlines()]
     assert done.status == 0 and len(set(frames)) == 4 and set(frames) <= set(range(12))
     table = vostool("suggest", "square", "--adapter", "a.h5").out.splitlines()
-    assert table[0].split() == ["frame", "worth"] and len(table) == 4
+    assert table[0].split() == ["clip", "frame", "worth"] and len(table) == 4
     assert vostool("suggest", "--adapter", "none.h5").status == 1

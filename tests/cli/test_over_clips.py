@@ -1,4 +1,4 @@
-"""One adapter over many clips, through the real command line: what it makes, and what it refuses."""
+"""One adapter over many clips, through the real command line: what it makes and refuses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def clips(vostool: Vostool, once: Once, tmp_path: Path) -> Vostool:
     """The command line, with three clips in its store, and scribbles of the first two."""
     shutil.copytree(once("over-clips", fill) / "store", tmp_path / "store")
     for name, frame, right in (("square", 2, 0.45), ("tall", 1, 0.55)):
-        strokes = [
+        strokes: list[object] = [
             {"path": [[0.25, 0.4], [right, 0.4]], "object_id": 1},
             {"path": [[0.1, 0.9], [0.9, 0.9]], "object_id": 0},
         ]

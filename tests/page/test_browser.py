@@ -166,6 +166,57 @@ def test_fingers_draw_zoom_and_move(tab: Tab) -> None:
     assert tab.at(320, 136) == pytest.approx((x, y), abs=15), "the frame did not stay in place"
 
 
+def test_a_pen_draws_though_the_hand_rests_on_the_tablet(tab: Tab) -> None:
+    """A finger beside the pen moves nothing, and ends no stroke."""
+    devices = tab.page.context.new_cdp_session(tab.page)
+
+    def pen(kind: str, point: tuple[float, float]) -> None:
+        x, y = point
+        button = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen"}
+        devices.send("Input.dispatchMouseEvent", {"type": kind, "x": x, "y": y, **button})
+
+    def palm(kind: str, *points: tuple[float, float]) -> None:
+        at = [{"x": x, "y": y, "id": 7} for x, y in points]
+        devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    tab.go(FRAME)
+    scale = tab.ask("page.view.scale")
+    pen("mousePressed", tab.at(*LEG[0]))
+    palm("touchStart", tab.at(500, 250))
+    for point in LEG[1:]:
+        pen("mouseMoved", tab.at(*point))
+        palm("touchMove", tab.at(500 + point[1] / 10, 250))
+    palm("touchEnd")
+    pen("mouseReleased", tab.at(*LEG[-1]))
+    tab.until("page.rounds.flat().length === 1")
+    assert tab.ask("[...page.strokes.values()][0].path.length") >= len(LEG)
+    assert tab.ask("page.view.scale") == scale, "the hand zoomed"
+
+
+def test_what_comes_to_nothing_is_said(tab: Tab) -> None:
+    """A line beside the frame is no stroke, and a jump to nowhere tells why."""
+    tab.go(FRAME)
+    for key, told in (("m", "no frame has strokes yet"), ("u", "no mask is in doubt yet")):
+        tab.page.keyboard.press(key)
+        tab.until(f"document.getElementById('told').textContent === '{told}'")
+    tab.page.keyboard.press("c")
+    tab.until("document.getElementById('corner').textContent.startsWith('no other mask')")
+    tab.page.mouse.move(*tab.at(100, -10))
+    tab.page.mouse.down()
+    tab.page.mouse.move(*tab.at(300, -12), steps=4)
+    tab.page.mouse.up()
+    tab.draw(*LEG)
+    tab.until_answered()
+    assert tab.ask("page.rounds.flat().length") == 1, "drew along the frame's border"
+
+
+def test_a_reloaded_tab_is_where_it_was(tab: Tab, server: Server) -> None:
+    tab.go(6)
+    tab.until("location.hash === '#6'")
+    tab.page.reload()
+    tab.until("window.page?.ready && page.frame === 6 && page.frames.has(6)")
+
+
 def test_two_tabs_see_the_same(tab: Tab, open_tab: Callable[[], Tab]) -> None:
     other = open_tab()
     draw_walker(tab)
@@ -216,7 +267,7 @@ def test_what_is_saved_is_what_the_commands_make(
     tab.until_answered()
     tab.page.keyboard.press("Control+s")
     until(lambda: (server.folder / "adapter.h5").exists(), "the adapter")
-    tab.until("document.getElementById('trouble').textContent.startsWith('Saved')")
+    tab.until("document.getElementById('told').textContent.startsWith('Saved')")
     rounds = sorted(server.folder.glob("round-*.json"))
     assert [file.name for file in rounds] == ["round-001.json", "round-002.json"]
     words = [word for file in rounds for word in ("--scribbles", file)]
@@ -261,7 +312,7 @@ def test_strokes_made_elsewhere_show_up(tab: Tab, tmp_path: Path) -> None:
     ):
         (tmp_path / "wrong.json").write_text(wrong)
         tab.page.set_input_files("#file", tmp_path / "wrong.json")
-        tab.until(f"document.getElementById('trouble').textContent.includes('{told}')")
+        tab.until(f"document.getElementById('told').textContent.includes('{told}')")
     assert len(tab.ask("page.rounds")) == 1
 
 

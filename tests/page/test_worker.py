@@ -235,6 +235,12 @@ def test_nothing_is_begun_while_the_pen_is_down(worker: Worker, told: Listener) 
     made = len(told.masks)
     time.sleep(0.1)
     assert len(told.masks) == made < FRAMES
+    worker.release()
+    until(lambda: len(told.masks) > made)
+    worker.hold()
+    time.sleep(0.05)
+    made = len(told.masks)
+    assert made < FRAMES
     worker.want(rounds(3, 9), ("r1", "r2"), 2)
     until(lambda: len(told.masks) == made + FRAMES)
 

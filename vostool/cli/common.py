@@ -36,14 +36,25 @@ class StoreFolder(click.Path):
         return super().convert(value, param, ctx)
 
 
+class StorePlace(StoreFolder):
+    """A folder that has a name, or a URL, which stays a string."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The folder's path, or the URL."""
+        if isinstance(value, str) and "://" in value:
+            return value
+        return super().convert(value, param, ctx)
+
+
 store_option = click.option(
     "--store",
     "store_root",
-    type=StoreFolder(file_okay=False, path_type=Path),
+    type=StorePlace(file_okay=False, path_type=Path),
     envvar="VOSTOOL_STORE",
     default=Path("vostool-store"),
     show_default="$VOSTOOL_STORE or ./vostool-store",
-    help="The feature store's folder.",
+    metavar="DIR|s3://BUCKET/PREFIX",
+    help="The feature store: a folder, or a place in a bucket.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 device_option = click.option(

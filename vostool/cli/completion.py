@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,7 +16,7 @@ def clips(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     from vostool.store import FeatureStore
 
     root = ctx.params.get("store_root") or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    return _items(FeatureStore(Path(root)).names(), incomplete)
+    return _items(FeatureStore(root).names(), incomplete)
 
 
 def backbones(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -79,7 +79,7 @@ def command(
     adapter_files: tuple[Path, ...],
     source: Path | None,
     frames: tuple[int, int | None],
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     force: bool,
     as_json: bool,
@@ -131,7 +131,7 @@ def _of_folder(
 def _of_session(
     name: str | None,
     adapter_files: tuple[Path, ...],
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     form: str,
     out: Path,

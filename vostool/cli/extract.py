@@ -53,7 +53,7 @@ Examples:
 @json_option
 def command(
     clips: tuple[str, ...],
-    store_root: Path,
+    store_root: Path | str,
     backbone: str,
     weights: str | None,
     name: str | None,

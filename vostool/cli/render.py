@@ -34,6 +34,7 @@ EPILOG = """\b
 Examples:
   vostool render --adapter bikes.h5 --out masks
   vostool render --adapter bikes.h5 --out masks --overlay look.mp4
+  vostool render --adapter bikes.h5 --out masks --uncertainty doubt
   vostool render --adapter bikes.h5 --out masks --refine
   vostool render --adapter resnet.h5 --adapter xception.h5 --out masks
   vostool render - --adapter mice.h5 --out masks < all-clips.txt
@@ -54,6 +55,12 @@ Examples:
 )
 @out_option
 @overlay_option
+@click.option(
+    "--uncertainty",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write how doubtful each pixel is, %05d.png: black is sure, white is even odds.",
+)
 @cleaning_options
 @refine_option
 @refiner_weights_option
@@ -67,10 +74,11 @@ def command(
     adapter_files: tuple[Path, ...],
     out: Path,
     overlay_file: Path | None,
+    uncertainty: Path | None,
     refines: bool,
     refiner_weights: str | None,
     shard: tuple[int, int],
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     force: bool,
     as_json: bool,
@@ -84,10 +92,12 @@ def command(
     DIR/NAME; one that fails is named, and the others are done all the same. --smooth, --drop-specks
     or --largest, and --fill-holes clean the masks, in this order.
     """
+    if uncertainty is not None and (refines or refiner_weights):
+        raise click.UsageError("refined masks have no probabilities: --uncertainty goes without")
     chosen = chosen_refiner(refines, refiner_weights, device)
     render(
         "render", names, adapter_files, out, overlay_file, chosen, store_root, device, force,
-        as_json, cleaning, shard,
+        as_json, cleaning, shard, uncertainty,
     )  # fmt: skip
 
 
@@ -98,12 +108,13 @@ def render(
     out: Path,
     overlay_file: Path | None,
     refiner: Refiner | None,
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any] | None = None,
     shard: tuple[int, int] = (1, 1),
+    uncertainty: Path | None = None,
 ) -> None:
     """What ``render`` and ``refine`` do, told of under their own name."""
     one_blas_thread()
@@ -119,20 +130,22 @@ def render(
     many = len(clips) > 1 or "-" in names
     if many and overlay_file is not None:
         raise click.UsageError("--overlay goes with one clip")
-    for output in (out, *([] if overlay_file is None else [overlay_file])):
-        check_apart(output, adapter_files)
+    for output in (out, overlay_file, uncertainty):
+        if output is not None:
+            check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
 
     def work(clip: str) -> None:
         folder = out / clip if many else out
+        maps = uncertainty / clip if many and uncertainty is not None else uncertainty
         if refiner is not None:
             check_clip(adapters[0], clip)
         store, named = FeatureStore(store_root), clip if names else None
         session = Session.resume(store, adapters, clip=named, device=device)
         with progress_bar(f"{what} {clip}") as progress:
             frames = session.save(
-                folder, overlay=overlay_file, refiner=refiner, cleaning=clean, force=force,
-                progress=progress,
+                folder, overlay=overlay_file, uncertainty=maps, refiner=refiner, cleaning=clean,
+                force=force, progress=progress,
             )  # fmt: skip
         report({"masks": str(folder), "clip": clip, "frames": frames}, as_json, str(folder))
 

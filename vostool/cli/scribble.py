@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -94,15 +95,9 @@ def command(
     no_browser: bool,
     name: str | None,
     frames: tuple[int, int | None],
-    network_height: int,
-    store_root: Path,
-    backbone: str | None,
-    weights: str | None,
-    features: str | None,
-    model: str,
+    store_root: Path | str,
     device: str,
-    preset: str | None,
-    seed: int | None,
+    **_: object,
 ) -> None:
     """Draw on a clip in a browser, and see its masks as you draw.
 
@@ -121,25 +116,20 @@ def command(
     import vostool
     from vostool.backbones import DEFAULT
     from vostool.cli.mends import one_line
+    from vostool.page.settings import settle
 
+    if session_folder is None and isinstance(store_root, str):
+        raise click.UsageError(
+            f"beside {store_root} no strokes can be kept; name a folder of this machine's disk "
+            "with --session"
+        )
     opened = vostool.open(clip, store=store_root, name=name, frames=frames)
-    source = _frames_of(opened, backbone or DEFAULT)
-    folder = session_folder or store_root.parent / f"{opened.name}.scribbles"
+    folder = session_folder or Path(store_root).parent / f"{opened.name}.scribbles"
+    settings = settle(folder, _asked(click.get_current_context().params))
+    source = _frames_of(opened, settings.get("backbone", DEFAULT))
 
     def open_session(adapter: Path | None, bar: Bar, say: Say) -> Session:
-        return opened.session(
-            preset,
-            adapter=adapter,
-            features=features,
-            backbone=backbone,
-            weights=weights,
-            model=model,
-            seed=seed,
-            device=device,
-            network_height=network_height,
-            bar=bar,
-            say=say,
-        )
+        return opened.session(adapter=adapter, device=device, bar=bar, say=say, **settings)
 
     def begun(url: str) -> None:
         click.echo(url)
@@ -151,12 +141,25 @@ def command(
         opened.name,
         open_session,
         folder,
+        settings=settings,
         adapter=adapter_file,
         host=host,
         port=port,
         begun=begun,
         one_line=one_line,
     )
+
+
+def _asked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options by which masks are made, as far as they are not left to their defaults."""
+    from vostool.pipeline.context import RNN
+    from vostool.pipeline.extraction import NETWORK_HEIGHT
+
+    defaults = {
+        "preset": None, "features": None, "backbone": None, "weights": None,
+        "model": RNN, "network_height": NETWORK_HEIGHT, "seed": None,
+    }  # fmt: skip
+    return {key: given[key] for key, value in defaults.items() if given[key] != value}
 
 
 def _frames_of(opened: OpenClip, backbone: str) -> Clip:

@@ -81,7 +81,7 @@ def command(
     frames: tuple[int, int | None],
     strict: bool,
     network_height: int,
-    store_root: Path,
+    store_root: Path | str,
     backbone: str,
     weights: str | None,
     features: str | None,

@@ -84,7 +84,13 @@ class SampleRun:
 
 
 def run_sample(
-    sequence: DavisSequence, number: int, segment: Segment, protocol: Protocol, scratch: Path
+    sequence: DavisSequence,
+    number: int,
+    segment: Segment,
+    protocol: Protocol,
+    scratch: Path,
+    *,
+    next_frame: Callable[[], int | None] = lambda: None,
 ) -> SampleRun:
     """Let a method play one sample through the real session.
 
@@ -94,6 +100,8 @@ def run_sample(
         segment: the method, new to the sample.
         protocol: how long it goes on.
         scratch: a folder of this sample's own, where the session keeps its report as it goes.
+        next_frame: asked after a round where the robot is to scribble; None is where the masks are
+            worst, which it knows by the truth.
 
     Raises:
         DavisInteractiveError: the package is not installed.
@@ -122,7 +130,8 @@ def run_sample(
             masks = segment(scribbles)
             elapsed = _now(package) - session.sample_start_time
             rounds.append(Round(scribbles.annotated_frames, elapsed))
-            session.submit_masks(masks)
+            frame = next_frame()
+            session.submit_masks(masks, None if frame is None else [frame])
             if elapsed <= protocol.seconds_per_object * sequence.objects:
                 accepted = masks
         report = session.get_report()

@@ -58,17 +58,14 @@ class DecoderPredictor:
         self.priors = Priors(self._decoder.propagator, self._look, annotated, self._settle)
 
     @torch.inference_mode()
-    def scores(
-        self, start: int, features: Features, *, everywhere: bool = True
-    ) -> npt.NDArray[np.float32]:
+    def scores(self, start: int, features: Features) -> npt.NDArray[np.float32]:
         """Logits (T, K, H, W) of the frames from one on, at the clip's resolution.
 
         Args:
             start: the first frame.
             features: (T, h, w, C) a level.
-            everywhere: or only where an object may be, as :meth:`masks` looks at.
         """
-        every = self.logits(start, features, everywhere=everywhere)
+        every = self.logits(start, features)
         return np.concatenate([self._pixels.logits(logits).cpu().numpy() for logits in every])
 
     @torch.inference_mode()
@@ -83,6 +80,21 @@ class DecoderPredictor:
         return np.stack(
             [self._pixels.mask(frame, self._object_ids[1:]) for logits in every for frame in logits]
         )
+
+    @torch.inference_mode()
+    def masks_with_scores(
+        self, start: int, features: Features
+    ) -> Iterator[tuple[Mask, npt.NDArray[np.float32]]]:
+        """The mask (H, W) of each frame from one on, and the logits (K, H, W) it is made of.
+
+        Args:
+            start: the first frame.
+            features: (T, h, w, C) a level.
+        """
+        for logits in self.logits(start, features, everywhere=False):
+            for frame in logits:
+                mask = self._pixels.mask(frame, self._object_ids[1:])
+                yield mask, self._pixels.logits(frame).cpu().numpy()
 
     @torch.inference_mode()
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:

@@ -137,6 +137,8 @@ class Hub:
             self.worker.suggest()
         elif what == "hold":
             self.worker.hold()
+        elif what == "release":
+            self.worker.release()
         elif what == "open":
             scribbles = parse_scribbles(message.get("scribbles"), "the file")
             scribbles.check_sequence(self._names)

@@ -34,6 +34,7 @@ from vostool.page.folder import (
 from vostool.page.frames import FrameFiles
 from vostool.page.guard import LOCAL_NAMES, Guard
 from vostool.page.hub import Hub
+from vostool.page.settings import Settings, keep
 from vostool.page.worker import Worker
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def serve(
     open_session: Callable[[Path | None, Bar, Say], Session],
     folder: Path,
     *,
+    settings: Settings,
     adapter: Path | None = None,
     host: str = "127.0.0.1",
     port: int | None = None,
@@ -74,6 +76,7 @@ def serve(
         open_session: opens the session, from an adapter or not, and makes what features are
             missing; tells how far it is.
         folder: the session's.
+        settings: of the session, which are kept.
         adapter: what a new session goes on from, if it does.
         host: to listen on.
         port: likewise; None is the one of last time if it is free, or else any.
@@ -89,6 +92,7 @@ def serve(
     with open_folder(folder, subject) as held, _listen(host, port, held) as (listener, address):
         if adapter is not None:
             held.begin_from(adapter)
+        keep(held.path, settings)
         held.keep_address(address)
         about = {
             "clip": name,

@@ -139,6 +139,12 @@ class Worker(threading.Thread):
         with self._changed:
             self._wish.hold = time.monotonic() + LONGEST_HOLD
 
+    def release(self) -> None:
+        """Go on: what was being drawn is no stroke."""
+        with self._changed:
+            self._wish.hold = 0
+            self._changed.notify()
+
     def suggest(self) -> None:
         """Find frames to draw on, as soon as there are no masks to make."""
         with self._changed:

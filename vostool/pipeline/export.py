@@ -17,7 +17,7 @@ from vostool.cleaning import Cleaning
 from vostool.clips import Clip
 from vostool.errors import ImageError, OutputError, UsageError
 from vostool.images import Frame, Mask, ObjectMasks, Probabilities, read_mask
-from vostool.masks import alpha_of, object_masks, own_masks
+from vostool.masks import alpha_of, doubt_of, object_masks, own_masks
 from vostool.outputs import (
     check_apart,
     check_folder_replaceable,
@@ -151,6 +151,8 @@ def _taken(
     takes, probable = WRITERS[form].takes, masks.read_probabilities
     if takes == "probabilities" and probable:
         yield from probable()
+    elif takes == "doubt" and probable:
+        yield from map(doubt_of, probable())
     elif soft and probable:
         yield from map(alpha_of, probable())
     elif overlap and probable:
@@ -183,7 +185,7 @@ def _check_options(
         if given and takes != wanted:
             good = ", ".join(name for name, one in WRITERS.items() if one.takes == wanted)
             raise UsageError(f"{option} does not go with {form}; it is for {good}")
-    probabilities = takes == "probabilities"
+    probabilities = takes in ("probabilities", "doubt")
     if (soft or overlap or probabilities) and masks.read_probabilities is None:
         what = f"--as {form}" if probabilities else "--soft" if soft else "--overlap"
         raise UsageError(

@@ -11,10 +11,16 @@ from vostool.adapter import Adapter
 from vostool.clips import Clip, open_clip
 from vostool.errors import ClipError, ImageError
 from vostool.images import Frame, Probabilities
-from vostool.masks import Mask, probabilities_of
-from vostool.pipeline.predictors import MaskPredictor, average_masks, average_scores, sure_mask
+from vostool.masks import Mask, argmax_mask, probabilities_of
+from vostool.pipeline.predictors import (
+    MaskPredictor,
+    Scores,
+    average_masks,
+    average_scores,
+    sure_mask,
+)
 from vostool.pipeline.runtime import ahead
-from vostool.store import FeatureReader
+from vostool.store import FeatureReader, Features
 
 
 @dataclass(frozen=True)
@@ -108,10 +114,12 @@ def predict(models: Sequence[Fitted]) -> Iterator[tuple[int, Mask]]:
         model.reader.check_unchanged()
 
 
-def predict_probabilities(models: Sequence[Fitted]) -> Iterator[tuple[int, Probabilities]]:
-    """Probabilities of every frame, in order: the frame's number and (K + 1, H, W) float32.
+def predict_with_probabilities(
+    models: Sequence[Fitted],
+) -> Iterator[tuple[int, Mask, Probabilities]]:
+    """Masks of every frame, in order, each with the probabilities (K + 1, H, W) that decided it.
 
-    They are of what the masks are made of, one frame at a time, for they are large.
+    They come one frame at a time, for they are large.
 
     Args:
         models: as :func:`predict` takes them, each with a decoder.
@@ -119,19 +127,25 @@ def predict_probabilities(models: Sequence[Fitted]) -> Iterator[tuple[int, Proba
     Raises:
         StoreError: a chunk is damaged, or a stage was made anew meanwhile.
     """
-    whole = len(models) > 1  # as the average, of which masks are then made
     for parts in zip(*(model.reader.by_chunk() for model in models), strict=True):
-        start, first = parts[0]
-        for t in range(len(first[0])):
-            every = [
-                model.predictor.scores(
-                    start + t, [level[t : t + 1] for level in features], everywhere=whole
-                )[0]
-                for model, (_, features) in zip(models, parts, strict=True)
-            ]
-            yield start + t, probabilities_of(np.mean(every, axis=0))
+        start = parts[0][0]
+        for frame, (mask, scores) in enumerate(_masks_with_scores(models, parts), start):
+            yield frame, mask, probabilities_of(scores)
     for model in models:
         model.reader.check_unchanged()
+
+
+def _masks_with_scores(
+    models: Sequence[Fitted], parts: Sequence[tuple[int, Features]]
+) -> Iterator[tuple[Mask, Scores]]:
+    """Of a chunk, each model's first frame and features."""
+    start, features = parts[0]
+    if len(models) == 1:
+        yield from models[0].predictor.masks_with_scores(start, features)
+        return
+    predictors = [model.predictor for model in models]
+    for scores in average_scores(predictors, start, [read for _, read in parts]):
+        yield argmax_mask(scores, models[0].adapter.object_ids[1:]), scores
 
 
 def source_clip(reader: FeatureReader) -> Clip:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Protocol
@@ -28,11 +28,14 @@ Scores = npt.NDArray[np.float32]
 class MaskPredictor(Protocol):
     """Makes masks of the frames from one on, of their features (T, h, w, C) a level."""
 
-    def scores(self, start: int, features: Features, *, everywhere: bool = True) -> Scores:
-        """Scores of the frames from ``start`` on, everywhere or only where an object may be."""
+    def scores(self, start: int, features: Features) -> Scores:
+        """Scores of the frames from ``start`` on."""
 
     def masks(self, start: int, features: Features) -> Masks:
         """Masks of the frames from ``start`` on: each pixel's best score."""
+
+    def masks_with_scores(self, start: int, features: Features) -> Iterator[tuple[Mask, Scores]]:
+        """The mask of each frame from ``start`` on, and the scores (K, H, W) it is made of."""
 
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
         """The mask of one frame, its features (1, h, w, C) a level; and how sure it is."""
@@ -84,8 +87,8 @@ class LinearPredictor:
         self._weights = pyramid.split(W[:, 1:] - W[:, :1])
         self._object_ids = object_ids[1:]
 
-    def scores(self, start: int, features: Features, *, everywhere: bool = True) -> Scores:
-        """Scores of some frames, (T, h, w, C) a level; they cost the same everywhere."""
+    def scores(self, start: int, features: Features) -> Scores:
+        """Scores of some frames, (T, h, w, C) a level."""
         frames = [[level[t] for level in features] for t in range(len(features[0]))]
         return np.stack([self._pyramid.scores(frame, self._weights) for frame in frames])
 
@@ -96,6 +99,11 @@ class LinearPredictor:
             return self._mask(frames[0])[None]
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return np.stack(list(pool.map(self._mask, frames)))
+
+    def masks_with_scores(self, start: int, features: Features) -> Iterator[tuple[Mask, Scores]]:
+        """The mask of each of some frames, and its scores."""
+        for scores in self.scores(start, features):
+            yield argmax_mask(scores, self._object_ids), scores
 
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
         """The mask of one frame, and how sure it is; here in the scores' own units."""

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from vostool.images import Frame
 
-Takes: TypeAlias = Literal["labels", "objects", "alpha", "probabilities"]
+Takes: TypeAlias = Literal["labels", "objects", "alpha", "probabilities", "doubt"]
 """What a format is written of, a frame at a time: a :data:`vostool.images.Mask`,
-:data:`~vostool.images.ObjectMasks`, :data:`~vostool.images.Alpha` or
-:data:`~vostool.images.Probabilities`."""
+:data:`~vostool.images.ObjectMasks`, :data:`~vostool.images.Alpha`,
+:data:`~vostool.images.Probabilities` or :data:`~vostool.images.Doubt`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,9 @@ WRITERS = {
         f"{__name__}.prores", "a video with alpha, ProRes 4444", ".mov", "alpha", shows_frames=True
     ),
     "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
+    "uncertainty": Format(
+        f"{__name__}.uncertainty", "grey PNGs, white where masks are in doubt", takes="doubt"
+    ),
     "yolo": Format(
         f"{__name__}.yolo", "YOLO segmentation, polygons", takes="objects", shows_frames=True
     ),

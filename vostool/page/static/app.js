@@ -57,7 +57,7 @@ class Page extends Drawing {
       document: () => this.#takeDocument(message),
       ready: () => this.#begin(message.frames),
       progress: () => (this.#progress = message),
-      trouble: () => this.#show((this.#trouble = message.text)),
+      trouble: () => this.#show((this.#trouble = message.text), true),
       refused: () => this.#refuse(message),
       suggested: () => this.#takeSuggestions(message),
       saved: () => this.tell(message.text),
@@ -82,6 +82,7 @@ class Page extends Drawing {
       this.timeline = new Timeline($("timeline"), this.#timelineTable());
       this.player = new Player(this);
       new ResizeObserver(() => this.redraw(true)).observe($("stage"));
+      this.seek(Number(location.hash.slice(1)) || 0); // where one was before the tab was reloaded
     }
     this.#looked.frame = -1;
     this.#look();
@@ -150,6 +151,7 @@ class Page extends Drawing {
   }
 
   finishStroke(points) {
+    if (!points.some((point) => this.view.holds(point))) return this.dropStroke(); // beside the frame
     const thin = thinned(points, LEAST_STEP / this.view.scale);
     const stroke = {
       do: "draw",
@@ -164,6 +166,8 @@ class Page extends Drawing {
     this.connection.send(stroke);
     this.redraw(true);
   }
+
+  dropStroke = () => this.connection.send({ do: "release" });
 
   #sendPending() {
     for (const stroke of this.pending.values()) {
@@ -229,8 +233,8 @@ class Page extends Drawing {
     this.player?.stop();
     this.seek(this.frame + by);
   };
-  nextMarked = (way) => this.#jump([...this.marked().keys()], way);
-  nextUnsure = () => this.#jump(this.unsure(), 1);
+  nextMarked = (way) => this.#jump([...this.marked().keys()], way, "no frame has strokes yet");
+  nextUnsure = () => this.#jump(this.unsure(), 1, "no mask is in doubt yet");
 
   seek(frame) {
     this.frame = Math.max(0, Math.min(this.clip.frames - 1, frame));
@@ -238,9 +242,9 @@ class Page extends Drawing {
     this.redraw();
   }
 
-  #jump(frames, way) {
+  #jump(frames, way, elseTell) {
     const sorted = frames.sort((a, b) => way * (a - b));
-    if (!sorted.length) return;
+    if (!sorted.length) return this.tell(elseTell);
     this.player.stop();
     this.seek(sorted.find((frame) => way * (frame - this.frame) > 0) ?? sorted[0]);
   }
@@ -257,6 +261,7 @@ class Page extends Drawing {
     }
     if (this.connection.send({ do: "look", frame: this.frame })) looked.frame = this.frame;
     looked.at = performance.now();
+    history.replaceState(null, "", `#${this.frame}`);
   }
 
   // What is known.
@@ -298,7 +303,9 @@ class Page extends Drawing {
     $("frame-told").textContent = `frame ${this.frame} of ${this.clip.frames - 1}${sure}`;
     $("zoom-told").textContent = `${Math.round(100 * this.view.scale)} %`;
     $("hint").hidden = !this.ready || this.rounds.length > 0 || this.pending.size > 0 || this.marks.size > 0;
-    $("corner").textContent = this.isComparing ? "masks of the last round" : "";
+    $("corner").textContent = !this.isComparing
+      ? ""
+      : this.earlier.has(this.frame) ? "mask of the last round" : "no other mask in the last round";
   }
 
   #tellLatency() {
@@ -329,11 +336,12 @@ class Page extends Drawing {
   tell(text) {
     clearTimeout(this.#toldOver);
     this.#show(text);
-    this.#toldOver = setTimeout(() => this.#show(this.#trouble), 8000);
+    this.#toldOver = setTimeout(() => this.#show(this.#trouble, true), 8000);
   }
 
-  #show(text) {
-    [$("trouble").textContent, $("trouble").hidden] = [text, !text];
+  #show(text, isTrouble = false) {
+    [$("told").textContent, $("told").hidden] = [text, !text];
+    $("told").classList.toggle("trouble", isTrouble);
   }
 
   // Controls.
@@ -349,6 +357,7 @@ class Page extends Drawing {
       canDraw: () => this.frames.has(this.frame),
       redraw: () => this.redraw(),
       begin: () => this.connection.send({ do: "hold" }),
+      drop: this.dropStroke,
       finish: (points) => this.finishStroke(points),
       erase: (x, y, reach) => this.eraseAt(x, y, reach),
     };

@@ -7,8 +7,9 @@ export class Pen {
   points = null;
   #pointers = new Map();
   #moving = false;
+  #stylus = null; // the pointer that is a tablet's pen, while it is down
 
-  // `stage` has: view, tool(), canDraw(), redraw(), begin(), finish(points), erase(x, y, reach).
+  // `stage` has: view, tool(), canDraw(), redraw(), begin(), drop(), finish(points), erase(x, y, reach).
   constructor(canvas, stage) {
     [this.canvas, this.stage] = [canvas, stage];
     canvas.addEventListener("pointerdown", (event) => this.#down(event));
@@ -25,10 +26,17 @@ export class Pen {
   }
 
   #down(event) {
+    if (event.pointerType === "touch" && this.#stylus !== null) return; // the hand that holds the pen
+    if (event.pointerType === "pen") {
+      this.#pointers.clear();
+      this.#stylus = event.pointerId;
+      this.#drop();
+      this.#moving = false;
+    }
     this.canvas.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, this.#at(event));
     if (this.#pointers.size === 2) {
-      this.points = null; // the second finger tells that the first was not drawing
+      this.#drop(); // the second finger tells that the first was not drawing
       this.#moving = true;
     } else if (event.button !== 0 || this.stage.tool() === "hand") {
       this.#moving = true;
@@ -71,7 +79,7 @@ export class Pen {
   }
 
   #up(event) {
-    this.#pointers.delete(event.pointerId);
+    if (!this.#leave(event)) return;
     if (this.points) {
       this.points.push(this.stage.view.toFrame(...this.#at(event)));
       const points = this.points;
@@ -83,10 +91,22 @@ export class Pen {
   }
 
   #cancel(event) {
-    this.#pointers.delete(event.pointerId);
-    this.points = null;
+    if (!this.#leave(event)) return;
+    this.#drop();
     if (this.#pointers.size === 0) this.#moving = false;
     this.stage.redraw();
+  }
+
+  // What was being drawn is no stroke.
+  #drop() {
+    if (this.points) this.stage.drop();
+    this.points = null;
+  }
+
+  // Whether the pointer that goes was one that counted.
+  #leave(event) {
+    if (this.#stylus === event.pointerId) this.#stylus = null;
+    return this.#pointers.delete(event.pointerId);
   }
 
   #wheel(event) {

@@ -104,11 +104,12 @@ export class Timeline {
 
   #drawMarked(top) {
     for (const [frame, objects] of this.clip.marked) {
+      const first = (frame + 0.5) * this.step - 4 * (objects.size - 1); // side by side
       [...objects].forEach((object, number) => {
         this.context.fillStyle = this.clip.colour(object);
         this.context.strokeStyle = this.ink("--ink");
         this.context.beginPath();
-        this.context.arc((frame + 0.5) * this.step, top + 6 + number * 1.5, 3.5, 0, 7);
+        this.context.arc(first + 8 * number, top + 6, 3.5, 0, 7);
         this.context.fill();
         this.context.stroke();
       });
@@ -141,7 +142,7 @@ export class Timeline {
         const area = mask.areas.get(object) ?? 0;
         if (!area) continue;
         const fresh = mask.version >= clip.version ? 1 : 0.4;
-        context.globalAlpha = fresh * (0.35 + 0.65 * Math.sqrt(area / most));
+        context.globalAlpha = fresh * (0.15 + 0.85 * Math.sqrt(area / most));
         context.fillRect(frame * this.step, y + 1, this.step + 0.4, lane - 1.5);
       }
     });
@@ -168,9 +169,16 @@ export class Timeline {
       before = Boolean(mask);
     }
     context.stroke();
-    context.fillStyle = this.ink("--soft");
     context.font = "10px system-ui, sans-serif";
-    context.fillText(`sure ${most.toFixed(2)}`, 3, top + 9);
-    context.fillText(`${least.toFixed(2)}`, 3, top + height - 2);
+    this.#drawLabel(`sure ${most.toFixed(2)}`, top + 9);
+    this.#drawLabel(least.toFixed(2), top + height - 2);
+  }
+
+  #drawLabel(text, bottom) {
+    const { context } = this;
+    context.fillStyle = this.ink("--ground");
+    context.fillRect(0, bottom - 9, context.measureText(text).width + 6, 11);
+    context.fillStyle = this.ink("--soft");
+    context.fillText(text, 3, bottom);
   }
 }

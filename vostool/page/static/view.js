@@ -56,6 +56,11 @@ export class View {
     return [(stageX - this.x) / this.scale, (stageY - this.y) / this.scale];
   }
 
+  // Whether a point lies on the frame.
+  holds([x, y]) {
+    return x >= 0 && y >= 0 && x < this.width && y < this.height;
+  }
+
   // From a point in the frame's pixels to one in 0..1, as DAVIS JSON has them: 0 and 1 are the
   // middles of the first and the last pixel.
   toShare([x, y]) {
