@@ -18,6 +18,7 @@ from vostool.batch.slurm import Slurm
 from vostool.batch.task import Task
 from vostool.mounts import beyond_locks
 from vostool.pipeline.progress import Progress, Say, quiet
+from vostool.store.layout import is_url
 
 SCHEDULERS: dict[str, Callable[[BatchFolder, Limits], Scheduler]] = {
     "local": Local,
@@ -89,8 +90,8 @@ def begin(
     scheduler = SCHEDULERS[on](batch, limits)
     scheduler.check()
     stamps = Stamps(task)
-    if scheduler.outlives and (beyond := beyond_locks(Path(task.store))):
-        say(beyond)
+    if scheduler.outlives and not is_url(task.store) and (why := beyond_locks(Path(task.store))):
+        say(why)
     with batch.held():
         batch.begin(task, clips)
         looks = {clip: stamps.look(clip, source) for clip, source in clips.items()}

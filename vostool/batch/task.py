@@ -19,11 +19,11 @@ MASKS = "masks"
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be made of each clip. All paths are absolute.
+    """What is to be made of each clip. All paths are absolute, for jobs run elsewhere.
 
     Attributes:
         stages: some of :data:`STAGES`, in their order.
-        store: the feature store's folder.
+        store: the feature store: a folder, or a URL.
         folder: the batch's own.
         backbone, weights, network_height: as of ``vostool extract``.
         model: as of ``vostool propagate``.
