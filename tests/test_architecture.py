@@ -27,7 +27,16 @@ ROOMS = (
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
     {"checkpoints", "exr", "images", "presets", "reading"},
-    {"files", "layers", "onnx_weights", "outputs", "precision", "pyramid", "tf_checkpoint"},
+    {
+        "files",
+        "layers",
+        "mounts",
+        "onnx_weights",
+        "outputs",
+        "precision",
+        "pyramid",
+        "tf_checkpoint",
+    },
     {"errors", "stops", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from vostool.errors import StoreError, UnreachableError, VostoolError
 from vostool.files import LOCK, flush, flush_folder
+from vostool.mounts import DISKS, beyond_locks, find_mount
 from vostool.store import STAGES, Features, FeatureStore
 from vostool.store.layout import is_url
 from vostool.version import __version__
@@ -136,9 +137,13 @@ def locks(store: Path | str) -> Iterator[Finding]:
             answer = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
         works = answer == "held"
         told = f"locks {'work' if works else 'do NOT work'} at {place}"
+        mount, beyond = find_mount(place), beyond_locks(place)
+        if beyond and mount is not None and mount.kind not in DISKS:
+            told += f"; {beyond}"
     except OSError as problem:
         works, told = False, f"{place}: cannot be written ({problem.strerror})"
-    yield Finding("locks", works, told, {"place": str(place), "work": works})
+    facts = {"place": str(place), "work": works, "between_machines": beyond_locks(place) is None}
+    yield Finding("locks", works, told, facts)
 
 
 def flushing(store: Path | str) -> Iterator[Finding]:
