@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import vostool
@@ -19,4 +21,4 @@ def test_what_is_not_there_is_said() -> None:
 
 
 def test_a_store_takes_a_string() -> None:
-    assert vostool.FeatureStore("folder").root.name == "folder"
+    assert vostool.FeatureStore("folder").root == Path("folder")

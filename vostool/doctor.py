@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import secrets
 import shutil
 import subprocess
 import sys
@@ -24,9 +25,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vostool.errors import StoreError, VostoolError
+from vostool.errors import StoreError, UnreachableError, VostoolError
 from vostool.files import LOCK, flush, flush_folder
 from vostool.store import STAGES, Features, FeatureStore
+from vostool.store.layout import is_url
 from vostool.version import __version__
 
 if TYPE_CHECKING:
@@ -64,17 +66,17 @@ class Finding:
     facts: dict[str, Any]
 
 
-def examine(store: Path) -> Iterator[Finding]:
+def examine(store: Path | str) -> Iterator[Finding]:
     """Make every check, one after the other.
 
     Args:
-        store: the feature store's folder, whether it is there or not.
+        store: the feature store's folder, whether it is there or not; or its URL.
     """
-    for check in CHECKS:
+    for check in (*CHECKS, *(CHECKS_OF_BUCKETS if is_url(store) else CHECKS_OF_DISKS), *LAST):
         yield from check(store)
 
 
-def versions(store: Path) -> Iterator[Finding]:
+def versions(store: Path | str) -> Iterator[Finding]:
     """Of vostool, Python and the libraries."""
     found = {"vostool": __version__, "python": platform.python_version()}
     missing = []
@@ -88,7 +90,7 @@ def versions(store: Path) -> Iterator[Finding]:
     yield Finding("versions", set(missing) <= optional, told, {**found, "missing": missing})
 
 
-def processor(store: Path) -> Iterator[Finding]:
+def processor(store: Path | str) -> Iterator[Finding]:
     """What computes, if there is no GPU."""
     name, flags = platform.processor() or platform.machine(), set()
     try:
@@ -107,7 +109,7 @@ def processor(store: Path) -> Iterator[Finding]:
     yield Finding("processor", True, told, facts)
 
 
-def disk(store: Path) -> Iterator[Finding]:
+def disk(store: Path | str) -> Iterator[Finding]:
     """Free room where the store is or would be."""
     place = _existing(store)
     free = shutil.disk_usage(place).free
@@ -115,7 +117,7 @@ def disk(store: Path) -> Iterator[Finding]:
     yield Finding("disk", free > LITTLE_ROOM, told, {"place": str(place), "free": free})
 
 
-def locks(store: Path) -> Iterator[Finding]:
+def locks(store: Path | str) -> Iterator[Finding]:
     """Whether a lock that one process holds keeps another out, on the store's file system."""
     from filelock import FileLock
 
@@ -139,7 +141,7 @@ def locks(store: Path) -> Iterator[Finding]:
     yield Finding("locks", works, told, {"place": str(place), "work": works})
 
 
-def flushing(store: Path) -> Iterator[Finding]:
+def flushing(store: Path | str) -> Iterator[Finding]:
     """Whether what is written can be flushed to the disk, and what that takes."""
     place = _existing(store)
     try:
@@ -158,17 +160,47 @@ def flushing(store: Path) -> Iterator[Finding]:
     yield Finding("flush", True, told, {"place": str(place), "seconds": seconds})
 
 
-def stores(store: Path) -> Iterator[Finding]:
+def swapping(store: Path | str) -> Iterator[Finding]:
+    """Whether a bucket can be written to, and swaps objects by their ETags, as locks need it."""
+    from vostool.store.s3.bucket import Bucket, ConflictError
+
+    key = f".vostool-doctor-{secrets.token_hex(4)}"
+    try:
+        bucket = Bucket(str(store))
+        begun = time.perf_counter()
+        refused, etag = 0, bucket.swap(key, b"one", None)
+        bucket.swap(key, b"two", etag)
+        for before in (None, etag):
+            try:
+                bucket.swap(key, b"three", before)
+            except ConflictError:
+                refused += 1
+        seconds = (time.perf_counter() - begun) / 6
+        bucket.delete([key])
+    except VostoolError as problem:
+        yield Finding("bucket", False, str(problem), {"place": str(store)})
+        return
+    told = f"locks {'work' if refused == 2 else 'do NOT work'} at {store}"
+    told += f", a request takes {1000 * seconds:.0f} ms"
+    facts = {"place": str(store), "work": refused == 2, "seconds": seconds}
+    yield Finding("bucket", refused == 2, told, facts)
+
+
+def stores(store: Path | str) -> Iterator[Finding]:
     """What is stored, and whether it is whole as far as a glance tells."""
-    found = FeatureStore(store)
-    names = found.names()
+    try:
+        found = FeatureStore(store)
+        names = found.names()
+    except UnreachableError as problem:
+        yield Finding("store", False, str(problem), {"store": str(store)})
+        return
     taken, unfinished, broken = 0, [], []
     for name in names:
         clip = found.clip(name)
         for network in clip.networks():
             unfinished += [f"{name} {network} {stage}" for stage in clip.unfinished(network)]
             for stage in STAGES:
-                if not (clip.folder / network / stage).exists():
+                if not clip.has(network, stage):
                     continue
                 try:
                     taken += clip.stage(network, stage).bytes
@@ -185,7 +217,7 @@ def stores(store: Path) -> Iterator[Finding]:
     yield Finding("store", not broken, told, facts)
 
 
-def networks(store: Path) -> Iterator[Finding]:
+def networks(store: Path | str) -> Iterator[Finding]:
     """Each network on each device, about a picture whose answers are known."""
     import torch
 
@@ -213,9 +245,11 @@ def networks(store: Path) -> Iterator[Finding]:
         yield Finding(about, not wrong, told, {"cosines": cosines, "seconds": seconds})
 
 
-CHECKS: tuple[Callable[[Path], Iterator[Finding]], ...] = (
-    versions, processor, disk, locks, flushing, stores, networks,
-)  # fmt: skip
+Check = Callable[[Path | str], Iterator[Finding]]
+CHECKS: tuple[Check, ...] = (versions, processor)
+CHECKS_OF_DISKS: tuple[Check, ...] = (disk, locks, flushing)
+CHECKS_OF_BUCKETS: tuple[Check, ...] = (swapping,)
+LAST: tuple[Check, ...] = (stores, networks)
 """In order; the last takes seconds."""
 
 
@@ -300,7 +334,7 @@ def cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> floa
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
-def _existing(place: Path) -> Path:
+def _existing(place: Path | str) -> Path:
     """A folder, or the nearest that it lies in that is there."""
-    absolute = place.absolute()
+    absolute = Path(place).absolute()
     return next(folder for folder in (absolute, *absolute.parents) if folder.is_dir())

@@ -21,6 +21,10 @@ class StoreError(VostoolError):
     """The feature store lacks something, or something in it is broken."""
 
 
+class UnreachableError(VostoolError):
+    """A store on a network cannot be used: no bucket, no credentials, no answer."""
+
+
 class MissingStageError(StoreError):
     """A stage of a clip has not been made.
 

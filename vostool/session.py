@@ -503,7 +503,7 @@ class Session:
         reader = self._readers[0]
         inputs = [Path(reader.metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         masks = MaskSequence(
             reader.clip_name, reader.metadata.size, self.frames, self.object_ids,
             lambda: (mask for _, mask in self.masks()), tuple(inputs),
@@ -537,7 +537,7 @@ class Session:
     ) -> None:
         inputs = [Path(self._readers[0].metadata.source)]
         if self._clip is not None:
-            inputs.append(self._clip.store.root)
+            inputs.extend(self._clip.store.folders)
         check_apart(folder, inputs)
         if not force:
             check_folder_replaceable(folder, besides=(REFINEMENT_CACHE,))

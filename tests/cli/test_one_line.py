@@ -24,6 +24,7 @@ from vostool.errors import OutputError
 from vostool.files import unwritable
 from vostool.pipeline import extraction
 from vostool.store import FeatureStore, StoredClip, writer
+from vostool.store.layout import clip_folder
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +89,8 @@ def test_a_chunk_that_cannot_be_read_is_not_called_damaged(
     prepared: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Root may read all files, so the system's refusal is put into its mouth."""
-    clip = FeatureStore(prepared[1]).clip("square")
-    chunk = next((clip.folder / "efficientnet-lite0" / "backbone").glob("*/c.0.0.0.0"))
+    stage = clip_folder(prepared[1], "square") / "efficientnet-lite0" / "backbone"
+    chunk = next(stage.glob("*/c.0.0.0.0"))
     read = Path.read_bytes
 
     def refuse(file: Path) -> bytes:
@@ -98,7 +99,9 @@ def test_a_chunk_that_cannot_be_read_is_not_called_damaged(
         return read(file)
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    damaged, unreadable = _problems(clip, "efficientnet-lite0", "backbone")
+    damaged, unreadable = _problems(
+        FeatureStore(prepared[1]).clip("square"), "efficientnet-lite0", "backbone"
+    )
     assert damaged == [] and unreadable == [f"{chunk} (Permission denied)"]
 
 

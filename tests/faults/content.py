@@ -30,7 +30,7 @@ def content(root: Path) -> dict[str, str]:
         clip = store.clip(name)
         for network in clip.networks():
             for stage in STAGES:
-                if (clip.folder / network / stage).exists():
+                if clip.has(network, stage):
                     found[f"{name}/{stage}"] = _stage(store, name, network, stage)
     for file in sorted(root.glob("*.h5")):
         found[file.name] = _adapter(file)

@@ -25,7 +25,7 @@ MEND = f"vostool store rm clip --backbone {NETWORK} --stage backbone"
 @pytest.mark.parametrize("length", [0, 3, 100])
 def test_a_chunk_cut_short_is_damaged(tmp_path: Path, length: int) -> None:
     stage = stored(tmp_path, some(20))
-    os.truncate(chunk_file(stage.folder / "s8", 0), length)
+    os.truncate(chunk_file(Path(stage.place) / "s8", 0), length)
     with pytest.raises(BrokenStageError, match=r"s8/c\.0\.0\.0\.0: \d+ bytes of \d+") as caught:
         FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone").read_frame(0)
     assert MEND in one_line(caught.value)
@@ -34,7 +34,7 @@ def test_a_chunk_cut_short_is_damaged(tmp_path: Path, length: int) -> None:
 @pytest.mark.parametrize("garbage", ["", "{}", "no json", '{"zarr_format": 3}', "[]", "null"])
 @pytest.mark.parametrize("where", [".", "s8"])
 def test_broken_metadata_is_no_whole_stage(tmp_path: Path, garbage: str, where: str) -> None:
-    (stored(tmp_path, some(9)).folder / where / "zarr.json").write_text(garbage)
+    (Path(stored(tmp_path, some(9)).place) / where / "zarr.json").write_text(garbage)
     with pytest.raises(BrokenStageError, match="not a whole stage") as caught:
         FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
     assert MEND in one_line(caught.value)
@@ -45,7 +45,7 @@ def test_broken_metadata_is_no_whole_stage(tmp_path: Path, garbage: str, where: 
 def test_a_broken_attribute_is_no_whole_stage(tmp_path: Path, gone: str, instead: object) -> None:
     if (gone, instead) == ("frames", 5):
         return  # a number of frames as good as any
-    file = stored(tmp_path, some(9)).folder / "zarr.json"
+    file = Path(stored(tmp_path, some(9)).place) / "zarr.json"
     document = json.loads(file.read_text())
     document["attributes"][gone] = instead
     file.write_text(json.dumps(document))
@@ -55,7 +55,7 @@ def test_a_broken_attribute_is_no_whole_stage(tmp_path: Path, gone: str, instead
 
 def test_verify_tells_a_missing_chunk(vostool: Vostool, tmp_path: Path) -> None:
     stage = stored(tmp_path / "store", some(20))
-    file = chunk_file(stage.folder / "s8", 2)
+    file = chunk_file(Path(stage.place) / "s8", 2)
     file.unlink()
     done = vostool("store", "verify", "--json", "clip")
     assert done.status == 1 and str(file) in done.err
@@ -73,7 +73,7 @@ def test_extract_mends_a_stage_that_is_not_whole(
 ) -> None:
     stage = square_store.clip("square").stage(DEFAULT, "backbone")
     features = stage.read(0, stage.frames)
-    chunk_file(stage.folder / "s16", 0).unlink()
+    chunk_file(Path(stage.place) / "s16", 0).unlink()
     assert vostool("extract", square_clip).status == 0
     mended = square_store.clip("square").stage(DEFAULT, "backbone")
     assert same(mended.read(0, mended.frames), features)

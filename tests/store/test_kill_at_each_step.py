@@ -117,7 +117,7 @@ def look_and_mend(root: Path) -> None:
     assert same(stage.read(0, FRAMES), features), "the next run made other features"
     assert not list(stage.broken_files())
     ours = ("c.", "zarr.json", "manifest.json")
-    left = [f for f in stage.folder.rglob("*") if f.is_file() and not f.name.startswith(ours)]
+    left = [f for f in Path(stage.place).rglob("*") if f.is_file() and not f.name.startswith(ours)]
     assert not left, f"left behind: {left}"
     assert not (root / ".partial" / "clip").exists()
 

@@ -77,24 +77,24 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damage_is_named_and_never_read(stage: Stage, damage: Callable[[Path], None]) -> None:
-    damage(stage.folder)
+    damage(Path(stage.place))
     with pytest.raises(BrokenStageError) as problem:
-        again = Stage(stage.folder, "clip")
+        again = Stage(stage.files, "clip")
         again.read(0, FRAMES)
-    assert str(stage.folder) in str(problem.value)
+    assert stage.place in str(problem.value)
 
 
 def test_damage_after_opening_is_named_too(stage: Stage) -> None:
-    again = Stage(stage.folder, "clip")
-    swapped(stage.folder)
+    again = Stage(stage.files, "clip")
+    swapped(Path(stage.place))
     with pytest.raises(BrokenStageError, match=r"c\.0\.0\.0\.0: damaged"):
         again.read(0, 8)
-    assert {file.name for file, _ in again.broken_files()} == {"c.0.0.0.0", "c.1.0.0.0"}
+    assert {Path(file).name for file, _ in again.broken_files()} == {"c.0.0.0.0", "c.1.0.0.0"}
 
 
 def test_a_stage_that_is_removed_while_it_is_read_is_no_zeros(stage: Stage) -> None:
-    again = Stage(stage.folder, "clip")
-    shutil.rmtree(stage.folder)
+    again = Stage(stage.files, "clip")
+    shutil.rmtree(Path(stage.place))
     with pytest.raises(BrokenStageError, match="missing"):
         again.read(0, 8)
     with pytest.raises(StoreError, match="was changed while it was read"):

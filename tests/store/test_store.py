@@ -21,7 +21,7 @@ from vostool.errors import (
 )
 from vostool.pyramid import Level, Pyramid
 from vostool.store import CacheKey, ClipMetadata, Features, FeatureStore, Stage
-from vostool.store.layout import check_name, chunk_name, clip_folder
+from vostool.store.layout import check_name, chunk_name, clip_folder, partial_folder
 
 METADATA = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0, "print")
 
@@ -29,6 +29,11 @@ METADATA = ClipMetadata("clip.mp4", 0, None, (32, 48), 25.0, "print")
 def chunk_file(array: Path, chunk: int) -> Path:
     """The file of a level's K-th chunk."""
     return array / chunk_name(chunk)
+
+
+def making(root: Path, stage: str = "backbone") -> Path:
+    """The folder in which a stage of the clip is made."""
+    return partial_folder(root, "clip") / NETWORK / stage
 
 
 NETWORK = "net"
@@ -105,7 +110,7 @@ def test_an_unfinished_stage_is_taken_up_at_the_last_chunk(tmp_path: Path) -> No
     first.begin(PYRAMID, METADATA)
     first.append([level[:8] for level in features])
     first.append([level[8:16] for level in features])
-    torn = chunk_file(first.folder / "s8", 2)
+    torn = chunk_file(making(tmp_path) / "s8", 2)
     torn.write_bytes(b"half a chunk that was being written when the run was killed")
     second = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert second.done == 16
@@ -145,7 +150,7 @@ def test_a_state_comes_back_with_its_chunk(tmp_path: Path) -> None:
     state = second.state()
     assert state is not None
     np.testing.assert_array_equal(state, np.full(3, 2.0))
-    (second.folder / "16.state.npy").unlink()
+    (making(tmp_path, "context") / "16.state.npy").unlink()
     assert store.clip("clip").writer(NETWORK, "context", KEY, has_state=True).done == 0
 
 
@@ -164,11 +169,11 @@ def test_a_new_stage_replaces_the_old_one(tmp_path: Path) -> None:
 def test_a_flipped_byte_is_found_and_its_chunk_named(tmp_path: Path) -> None:
     stage = stored(tmp_path, some(20))
     assert list(stage.broken_files()) == []
-    file = chunk_file(stage.folder / "s16", 1)
+    file = chunk_file(Path(stage.place) / "s16", 1)
     damaged = bytearray(file.read_bytes())
     damaged[7] ^= 1
     file.write_bytes(damaged)
-    assert [broken for broken, _ in stage.broken_files()] == [file]
+    assert [broken for broken, _ in stage.broken_files()] == [str(file)]
     with pytest.raises(BrokenStageError) as caught:
         stage.read(0, 20)
     assert str(file) in str(caught.value) and "vostool store rm clip" in one_line(caught.value)
@@ -177,7 +182,7 @@ def test_a_flipped_byte_is_found_and_its_chunk_named(tmp_path: Path) -> None:
 
 def test_a_missing_chunk_is_not_read_as_zeros(tmp_path: Path) -> None:
     stage = stored(tmp_path, some(20))
-    chunk_file(stage.folder / "s8", 2).unlink()
+    chunk_file(Path(stage.place) / "s8", 2).unlink()
     with pytest.raises(BrokenStageError, match=r"c\.2\.0\.0\.0"):
         FeatureStore(tmp_path).clip("clip").stage(NETWORK, "backbone")
 

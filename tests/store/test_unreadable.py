@@ -12,6 +12,7 @@ from zarr.storage import LocalStore
 from vostool.cli.mends import one_line
 from vostool.errors import BrokenStageError, UnreadableStageError
 from vostool.store import FeatureStore
+from vostool.store.layout import clip_folder
 from vostool.store.manifest import NAME as MANIFEST
 
 NETWORK = "efficientnet-lite0"
@@ -25,15 +26,15 @@ def refused(file: Path) -> PermissionError:
 @pytest.fixture
 def closed(square_store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The manifest of the square's features, which may not be read."""
-    manifest = square_store.clip("square").folder / NETWORK / "backbone" / MANIFEST
-    read = Path.read_text
+    manifest = clip_folder(Path(square_store.root), "square") / NETWORK / "backbone" / MANIFEST
+    read = Path.read_bytes
 
-    def refuse(file: Path, *words: str, **named: str) -> str:
+    def refuse(file: Path) -> bytes:
         if file == manifest:
             raise refused(file)
-        return read(file, *words, **named)
+        return read(file)
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
     return manifest
 
 
@@ -76,7 +77,9 @@ def test_a_chunk_that_may_not_be_read(
 
 def test_damage_is_still_damage(square_store: FeatureStore) -> None:
     clip = square_store.clip("square")
-    (clip.folder / NETWORK / "backbone" / MANIFEST).write_text("{}")
+    (clip_folder(Path(square_store.root), "square") / NETWORK / "backbone" / MANIFEST).write_text(
+        "{}"
+    )
     with pytest.raises(BrokenStageError):
         clip.stage(NETWORK, "backbone")
     assert clip.find(NETWORK, "backbone") is None

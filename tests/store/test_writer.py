@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.store.test_store import KEY, METADATA, NETWORK, PYRAMID, same, some, stored
-from vostool.store import CacheKey, Features, FeatureStore, StageWriter
+from tests.store.test_store import KEY, METADATA, NETWORK, PYRAMID, making, same, some, stored
+from vostool.store import CacheKey, Features, FeatureStore, Writer
 
 OTHER = CacheKey({"clip": "other"})
 
 
-def write(writer: StageWriter, features: Features, chunks: int | None = None) -> StageWriter:
+def write(writer: Writer, features: Features, chunks: int | None = None) -> Writer:
     """Append from where the writer stands, at most some chunks."""
     writer.begin(PYRAMID, METADATA)
     for start in list(range(writer.done, len(features[0]), 8))[:chunks]:
@@ -33,9 +33,9 @@ def test_abandoned_anywhere_it_is_taken_up_there(tmp_path: Path, chunks: int) ->
 def test_a_chunk_beyond_the_last_record_is_written_again(tmp_path: Path) -> None:
     store, features = FeatureStore(tmp_path), some(20)
     writer = write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 1)
-    record = (writer.folder / "progress.json").read_bytes()
+    record = (making(tmp_path) / "progress.json").read_bytes()
     write(writer, [-level for level in features], 1)
-    (writer.folder / "progress.json").write_bytes(record)  # as if killed before the record
+    (making(tmp_path) / "progress.json").write_bytes(record)  # as if killed before the record
     again = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert again.done == 8
     assert same(write(again, features).finish().read(0, 20), features)
@@ -54,8 +54,8 @@ def test_an_attempt_of_another_origin_leaves_no_trace(tmp_path: Path) -> None:
 )
 def test_a_broken_record_of_progress_starts_afresh(tmp_path: Path, garbage: str) -> None:
     store, features = FeatureStore(tmp_path), some(20)
-    writer = write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 1)
-    (writer.folder / "progress.json").write_text(garbage)
+    write(store.clip("clip").writer(NETWORK, "backbone", KEY), features, 1)
+    (making(tmp_path) / "progress.json").write_text(garbage)
     again = store.clip("clip").writer(NETWORK, "backbone", KEY)
     assert again.done == 0
     assert same(write(again, features).finish().read(0, 20), features)
@@ -67,11 +67,11 @@ def test_a_finished_stage_keeps_nothing_of_the_making(tmp_path: Path) -> None:
     writer.begin(PYRAMID, METADATA)
     writer.append(features, state=np.zeros(3))
     # What a kill leaves in the middle of a chunk and of a record:
-    (writer.folder / "s8" / "c.0.0.1234.partial").write_bytes(b"half a chunk")
-    (writer.folder / "progress.json.tmp").touch()
-    (writer.folder / "tmp.state.npy").touch()
-    (writer.folder / "8.state.npy").touch()
-    folder = writer.finish().folder
+    (making(tmp_path, "context") / "s8" / "c.0.0.1234.partial").write_bytes(b"half a chunk")
+    (making(tmp_path, "context") / "progress.json.tmp").touch()
+    (making(tmp_path, "context") / "tmp.state.npy").touch()
+    (making(tmp_path, "context") / "8.state.npy").touch()
+    folder = Path(writer.finish().place)
     kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     chunks = {f"{level}/c.{k}.0.0.0" for level in ("s8", "s16") for k in range(3)}
     assert kept == {"manifest.json", "zarr.json", "s8/zarr.json", "s16/zarr.json"} | chunks

@@ -48,9 +48,9 @@ Examples:
     "--masks",
     "known",
     type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Masks of some frames, of any tool, named by frame as 00012.png (k object k, 0 "
-    "background, 255 unknown): a round before all strokes.",
+    metavar="DIR|COCO.json",
+    help="Masks of some frames, of any tool: images named by frame as 00012.png (k object k, 0 "
+    "background, 255 unknown), or a COCO or YouTube-VIS file: a round before all strokes.",
 )
 @click.option(
     "--from",
@@ -90,7 +90,7 @@ def command(
     resume_from: Path | None,
     previous_masks: Path | None,
     out: Path,
-    store_root: Path,
+    store_root: Path | str,
     backbone: str | None,
     features: str | None,
     preset: str | None,
@@ -119,14 +119,14 @@ def command(
     from vostool.writers.png import mask_file
 
     _check_go_together(names, files, known, resume_from, previous_masks)
+    store = FeatureStore(store_root)
     read = [folder for folder in (known, previous_masks) if folder is not None]
-    check_apart(out, [*files, store_root, *read])
+    check_apart(out, [*files, *store.folders, *read])
     rounds = [] if known is None else [read_known_masks(known)]
     rounds += [read_scribbles(file) for file in files]
     earlier = None if resume_from is None else Adapter.read(resume_from)
     if earlier is not None and not names:
         names = (earlier.only_clip,)
-    store = FeatureStore(store_root)
     clips = [OpenClip(store.clip(name)) for name in names]
     shown = None
     if previous_masks is not None:

@@ -169,7 +169,7 @@ def run(
     gpus: int | None,
     options: dict[str, str],
     no_wait: bool,
-    store_root: Path,
+    store_root: Path | str,
     backbone: str,
     weights: str | None,
     network_height: int,
@@ -199,8 +199,9 @@ def run(
         named = {name: os.path.abspath(source) for name, source in name_clips(sources).items()}
     else:
         named = {name: name for name in sources}
+    store = store_root if isinstance(store_root, str) else str(store_root.absolute())
     task = Task(
-        asked, str(store_root.absolute()), str(out.absolute()), backbone,
+        asked, store, str(out.absolute()), backbone,
         None if weights is None else _absolute(weights), network_height, _absolute(model),
         None if adapter_file is None else str(adapter_file.absolute()), device,
     )  # fmt: skip

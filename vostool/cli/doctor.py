@@ -14,7 +14,7 @@ from vostool.cli.common import json_option, print_rows, store_option
 @click.command("doctor", epilog="Example: vostool doctor --json > report.jsonl")
 @store_option
 @json_option
-def command(store_root: Path, as_json: bool) -> None:
+def command(store_root: Path | str, as_json: bool) -> None:
     """Say whether all is well on this machine, and what a bug report needs.
 
     Versions, processor, free disk, whether locks and flushing work where the store is, what is

@@ -129,7 +129,7 @@ def command(
     jobs: int,
     official_metrics: bool,
     out: Path,
-    store_root: Path,
+    store_root: Path | str,
     backbones: tuple[str, ...],
     weights: tuple[str, ...],
     random_weights: bool,

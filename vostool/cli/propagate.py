@@ -40,7 +40,7 @@ Examples:
 @json_option
 def command(
     names: tuple[str, ...],
-    store_root: Path,
+    store_root: Path | str,
     backbone: str,
     model: str,
     shard: tuple[int, int],

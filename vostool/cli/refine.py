@@ -50,7 +50,7 @@ def command(
     out: Path,
     overlay_file: Path | None,
     refiner_weights: str | None,
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     force: bool,
     as_json: bool,

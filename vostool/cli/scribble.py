@@ -24,10 +24,12 @@ from vostool.cli.common import (
     one_blas_thread,
     preset_option,
     random_weights_option,
+    reading_options,
     seed_option,
     store_option,
     weights_option,
 )
+from vostool.reading import Reading
 
 if TYPE_CHECKING:
     from vostool.clips import Clip
@@ -76,6 +78,7 @@ Examples:
 @click.option("--no-browser", is_flag=True, help="Print the URL alone.")
 @name_option
 @frames_option
+@reading_options
 @height_option
 @store_option
 @fitted_backbone_option
@@ -95,8 +98,9 @@ def command(
     no_browser: bool,
     name: str | None,
     frames: tuple[int, int | None],
-    store_root: Path,
+    store_root: Path | str,
     device: str,
+    reading: Reading,
     **_: object,
 ) -> None:
     """Draw on a clip in a browser, and see its masks as you draw.
@@ -118,8 +122,13 @@ def command(
     from vostool.cli.mends import one_line
     from vostool.page.settings import settle
 
-    opened = vostool.open(clip, store=store_root, name=name, frames=frames)
-    folder = session_folder or store_root.parent / f"{opened.name}.scribbles"
+    if session_folder is None and isinstance(store_root, str):
+        raise click.UsageError(
+            f"beside {store_root} no strokes can be kept; name a folder of this machine's disk "
+            "with --session"
+        )
+    opened = vostool.open(clip, store=store_root, name=name, frames=frames, reading=reading)
+    folder = session_folder or Path(store_root).parent / f"{opened.name}.scribbles"
     settings = settle(folder, _asked(click.get_current_context().params))
     source = _frames_of(opened, settings.get("backbone", DEFAULT))
 

@@ -39,7 +39,7 @@ def command() -> None:
 @command.command("ls", epilog="Example: vostool store ls --json | jq .bytes")
 @store_option
 @json_option
-def list_clips(store_root: Path, as_json: bool) -> None:
+def list_clips(store_root: Path | str, as_json: bool) -> None:
     """List clips, their stages, frames and bytes."""
     from vostool.store import FeatureStore
 
@@ -59,7 +59,7 @@ def list_clips(store_root: Path, as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=completion.clips)
 @store_option
 @json_option
-def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
+def verify(names: tuple[str, ...], store_root: Path | str, as_json: bool) -> None:
     """Read every chunk against its checksum; name those that are damaged and exit with 1.
 
     Those that cannot be read, for permissions or a failing disk, are told apart from them.
@@ -67,9 +67,9 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
     from vostool.errors import StoreError, UnknownClipError
     from vostool.store import STAGES, FeatureStore
 
-    if not store_root.is_dir():
-        raise StoreError(f"{store_root}: no such store; name it with --store")
     store = FeatureStore(store_root)
+    if not store.exists():
+        raise StoreError(f"{store_root}: no such store; name it with --store")
     damaged = unreadable = False
     for name in expand(names) or store.names():
         clip = store.clip(name)
@@ -77,7 +77,7 @@ def verify(names: tuple[str, ...], store_root: Path, as_json: bool) -> None:
             raise UnknownClipError(f"{name}: not in {store_root}")
         for network in _networks(clip):
             for stage_name in STAGES:
-                if not (clip.folder / network / stage_name).exists():
+                if not clip.has(network, stage_name):
                     continue
                 problems, closed = _problems(clip, network, stage_name)
                 for what in problems:
@@ -121,7 +121,7 @@ def remove(
     names: tuple[str, ...],
     backbone: str | None,
     stage: str | None,
-    store_root: Path,
+    store_root: Path | str,
     as_json: bool,
 ) -> None:
     """Remove clips, finished or not."""
@@ -147,13 +147,13 @@ def _problems(clip: StoredClip, network: str, stage: str) -> tuple[list[str], li
     try:
         for file, problem in clip.stage(network, stage).broken_files():
             if isinstance(problem, MismatchError):
-                damaged.append(str(file))
+                damaged.append(file)
             else:
                 unreadable.append(f"{file} ({reason(problem)})")
     except UnreadableStageError as problem:
         cause = problem.__cause__
         assert isinstance(cause, OSError)
-        unreadable.append(f"{cause.filename or clip.folder} ({reason(cause)})")
+        unreadable.append(f"{cause.filename or clip.name} ({reason(cause)})")
     except StoreError as problem:
         damaged.append(str(problem))
     return damaged, unreadable

@@ -52,7 +52,7 @@ def command(
     names: tuple[str, ...],
     adapter_file: Path,
     count: int,
-    store_root: Path,
+    store_root: Path | str,
     device: str,
     as_json: bool,
 ) -> None:

@@ -55,7 +55,7 @@ class Method:
         refiner: by which masks travel then.
     """
 
-    store: Path
+    store: Path | str
     preset: Preset = PRESETS["default"]
     models: tuple[Model, ...] = (Model(),)
     seed: int = 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vostool.errors import (
@@ -14,21 +13,13 @@ from vostool.errors import (
     UnknownClipError,
     UnreadableStageError,
 )
-from vostool.files import unwritable
 from vostool.store.cache_key import CacheKey
-from vostool.store.layout import (
-    PARTIAL,
-    SUFFIX,
-    check_name,
-    clip_folder,
-    is_name,
-    partial_folder,
-)
-from vostool.store.manifest import NAME as MANIFEST
+from vostool.store.folder import FolderMedium
+from vostool.store.layout import check_name, is_name, is_url
+from vostool.store.medium import Medium, Writer
 from vostool.store.readers import STAGES, STAGES_OF, ConcatFeatures, FeatureReader, KeptFeatures
-from vostool.store.stage import ClipMetadata, Features, Stage
+from vostool.store.stage import ClipMetadata, Features, Stage, update_source
 from vostool.store.stamp import Stamp, read_stamp
-from vostool.store.writer import StageWriter, clip_lock, update_source
 
 __all__ = [
     "STAGES",
@@ -41,31 +32,57 @@ __all__ = [
     "Features",
     "KeptFeatures",
     "Stage",
-    "StageWriter",
     "Stamp",
     "StoredClip",
+    "Writer",
     "update_source",
 ]
 
 
 @dataclass(frozen=True, init=False)
 class FeatureStore:
-    """A folder of clips' features.
+    """Clips' features, in a folder or in a bucket.
+
+    Args:
+        root: a folder, made when something is first written to it; or ``s3://BUCKET/PREFIX``.
 
     Attributes:
-        root: the folder; made when something is first written to it.
+        root: the same; a string where it is a URL.
+        medium: what reads and writes there.
+
+    Raises:
+        UsageError: it is another kind of URL.
+        UnreachableError: the package that speaks S3 is not installed.
     """
 
-    root: Path
+    root: Path | str
+    medium: Medium = field(compare=False, repr=False)
 
     def __init__(self, root: str | Path) -> None:
-        object.__setattr__(self, "root", Path(root))
+        medium: Medium
+        if is_url(root):
+            from vostool.store.s3 import BucketMedium
+
+            root = str(root)
+            medium = BucketMedium(root)
+        else:
+            root = Path(root)
+            medium = FolderMedium(root)
+        object.__setattr__(self, "root", root)
+        object.__setattr__(self, "medium", medium)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What it takes of the disk; nothing else may be written there."""
+        return self.medium.folders
+
+    def exists(self) -> bool:
+        """Whether there is a store."""
+        return self.medium.exists()
 
     def names(self) -> list[str]:
         """The clips that have a finished stage or an unfinished one, in order."""
-        finished = (entry.name.removesuffix(SUFFIX) for entry in self.root.glob(f"[!.]*{SUFFIX}"))
-        unfinished = (entry.name for entry in (self.root / PARTIAL).glob("*"))
-        return sorted(name for name in {*finished, *unfinished} if is_name(name))
+        return sorted(name for name in self.medium.names() if is_name(name))
 
     def clip(self, name: str) -> StoredClip:
         """A clip by name, whether anything of it is stored or not.
@@ -89,18 +106,16 @@ class StoredClip:
     name: str
 
     @property
-    def folder(self) -> Path:
-        """The folder of its finished stages."""
-        return clip_folder(self.store.root, self.name)
-
-    @property
-    def _partial(self) -> Path:
-        return partial_folder(self.store.root, self.name)
+    def _medium(self) -> Medium:
+        return self.store.medium
 
     def networks(self) -> list[str]:
         """The networks that it has stages of, finished or not, in order."""
-        places = (self.folder, self._partial)
-        return sorted({e.name for place in places for e in place.glob("*") if e.is_dir()})
+        return sorted(self._medium.networks(self.name))
+
+    def has(self, network: str, stage: str) -> bool:
+        """Whether something is where a finished stage would be, whole or not."""
+        return self._medium.has(self.name, network, stage)
 
     def stage(self, network: str, stage: str) -> Stage:
         """Open a finished stage, one of :data:`STAGES`.
@@ -110,15 +125,15 @@ class StoredClip:
             BrokenStageError: it is not whole.
             UnreadableStageError: permissions or a failing disk are in the way.
         """
-        folder = self.folder / network / stage
+        files = self._medium.files(self.name, network, stage)
         with suppress(PermissionError):  # which opening it tells of
-            if not (folder / MANIFEST).exists():
+            if not files.is_stamped():
                 raise MissingStageError(self.store.root, self.name, network, stage)
-        return Stage(folder, self.name)
+        return Stage(files, self.name)
 
     def stamp(self, network: str, stage: str) -> Stamp | None:
-        """What a finished stage says of itself, or None; see :func:`vostool.store.stamp`."""
-        return read_stamp(self.folder / network / stage)
+        """What a finished stage says of itself, or None; for those who have many."""
+        return read_stamp(self._medium.files(self.name, network, stage))
 
     def find(self, network: str, stage: str) -> Stage | None:
         """A finished stage, or None where it has not been made or is not whole.
@@ -149,7 +164,7 @@ class StoredClip:
 
     def unfinished(self, network: str) -> list[str]:
         """The stages that a run has begun and not finished."""
-        return [stage for stage in STAGES if (self._partial / network / stage).exists()]
+        return [stage for stage in STAGES if self._medium.has_begun(self.name, network, stage)]
 
     def writer(
         self,
@@ -159,21 +174,23 @@ class StoredClip:
         *,
         has_state: bool = False,
         begun: float | None = None,
-    ) -> StageWriter:
-        """Begin a stage, or take up an unfinished one. Hold :meth:`lock` meanwhile."""
-        return StageWriter(
-            self.store.root,
-            self.name,
-            network,
-            stage,
-            cache_key,
-            has_state=has_state,
-            begun=begun,
+    ) -> Writer:
+        """Begin a stage, or take up an unfinished one. Hold :meth:`lock` meanwhile.
+
+        Args:
+            network: whose features they are.
+            stage: the stage's name.
+            cache_key: what it is made from. An unfinished attempt of an equal key is taken up.
+            has_state: whether a block needs the state that the block before it left.
+            begun: when the work on the stage began, by ``time.perf_counter``.
+        """
+        return self._medium.writer(
+            self.name, network, stage, cache_key, has_state=has_state, begun=begun
         )
 
     def lock(self, on_wait: Callable[[], None] = lambda: None) -> AbstractContextManager[None]:
-        """Hold it for writing; see :func:`vostool.store.writer.clip_lock`."""
-        return clip_lock(self.store.root, self.name, on_wait)
+        """Hold it for writing; see :meth:`vostool.store.medium.Medium.lock`."""
+        return self._medium.lock(self.name, on_wait)
 
     def remove(
         self,
@@ -193,17 +210,20 @@ class StoredClip:
             UnknownClipError: there is no such thing.
             OutputError: it cannot be removed.
         """
-        folders = [self.folder, self._partial]
-        if network is not None:
-            folders = [folder / network / (stage or "") for folder in folders]
-        there = [folder for folder in folders if folder.exists()]
-        # A network is what lies in the clip's folder, and no path that leads out of it.
-        if not there or (network is not None and network not in self.networks()):
+        if not self._has_any(network, stage):
             what = " of ".join(part for part in (stage, network, self.name) if part)
             raise UnknownClipError(f"{what}: not in {self.store.root}")
         with self.lock(on_wait):
-            for folder in there:
-                try:
-                    shutil.rmtree(folder)
-                except OSError as problem:
-                    raise unwritable(folder, problem) from problem
+            self._medium.remove(self.name, network, stage)
+
+    def _has_any(self, network: str | None, stage: str | None) -> bool:
+        if network is None:
+            return check_name(self.name) in self._medium.names()
+        # A network is what lies in the clip's folder, and no path that leads out of it.
+        if network not in self.networks():
+            return False
+        return (
+            stage is None
+            or self.has(network, stage)
+            or self._medium.has_begun(self.name, network, stage)
+        )

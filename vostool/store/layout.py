@@ -35,9 +35,20 @@ CHUNK_FRAMES = 8
 SUFFIX = ".zarr"
 PARTIAL = ".partial"
 LOCKS = ".locks"
+GROUP = "zarr.json"
+"""What zarr says of a group, or of an array, in its folder."""
+SOURCE = "source.json"
+"""Of a stage's files the one that may change: it tells where the clip lies."""
 LONGEST_NAME = 200
 """Bytes: file systems take 255, with what is added to a name."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+_CHUNK = re.compile(r"c\.(\d+)\.0\.0\.0")
 _NAME = re.compile(r"[\w][\w .+=@,-]*")
+
+
+def is_url(place: str | Path) -> bool:
+    """Whether a store's place is a URL, and no folder."""
+    return isinstance(place, str) and bool(_SCHEME.match(place))
 
 
 def is_name(name: str) -> bool:
@@ -85,6 +96,12 @@ def lock_file(store: Path, name: str) -> Path:
 def chunk_name(chunk: int) -> str:
     """The name of the file of a level's K-th chunk."""
     return f"c.{chunk}.0.0.0"
+
+
+def chunk_number(path: str) -> int | None:
+    """The K of a file that :func:`chunk_name` named, in the folder of its level; else None."""
+    found = _CHUNK.fullmatch(path.rpartition("/")[2])
+    return int(found[1]) if found else None
 
 
 def create_features(group: zarr.Group, level: str, shape: tuple[int, int, int]) -> zarr.Array[Any]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
-from zarr.storage import LocalStore, WrapperStore
+from zarr.abc.store import Store
+from zarr.storage import WrapperStore
 
 from vostool.files import parse_json
 
@@ -37,10 +38,12 @@ class Entry:
     Attributes:
         length: how many bytes.
         crc32c: their checksum (Castagnoli's polynomial).
+        place: under which path they lie, where it is not the file's own.
     """
 
     length: int
     crc32c: int
+    place: str = field(default="", compare=False)
 
     @classmethod
     def of(cls, content: bytes) -> Entry:
@@ -61,12 +64,12 @@ class Manifest:
     @property
     def digest(self) -> str:
         """A hash over all paths, lengths and checksums."""
-        rows = sorted([path, entry.length, entry.crc32c] for path, entry in self.files.items())
+        rows = sorted([path, *_row(entry)] for path, entry in self.files.items())
         return hashlib.blake2b(json.dumps(rows).encode(), digest_size=16).hexdigest()
 
     def as_json(self) -> str:
         """What :meth:`read` reads."""
-        files = {path: [entry.length, entry.crc32c] for path, entry in self.files.items()}
+        files = {path: _row(entry) for path, entry in self.files.items()}
         return json.dumps({"files": files, "digest": self.digest}, indent=0)
 
     @classmethod
@@ -78,13 +81,22 @@ class Manifest:
         """
         stored = parse_json(text)
         files = {
-            str(path): Entry(int(length), int(crc))
-            for path, (length, crc) in stored["files"].items()
+            str(path): Entry(int(length), int(crc), *map(str, place))
+            for path, (length, crc, *place) in stored["files"].items()
         }
         manifest = cls(files)
         if stored["digest"] != manifest.digest:
             raise ValueError("its manifest is not the one that was written")
         return manifest
+
+    def place(self, path: str) -> str:
+        """Under which path a file lies."""
+        return self.files[path].place or path
+
+    @property
+    def places(self) -> set[str]:
+        """Under which paths the files lie."""
+        return {self.place(path) for path in self.files}
 
     def check_presence(self, folder: Path) -> None:
         """Make sure that each file is there and as long as it was.
@@ -99,30 +111,35 @@ class Manifest:
             if file.stat().st_size != entry.length:
                 raise MismatchError(f"{file}: {file.stat().st_size} bytes of {entry.length}")
 
-    def check(self, path: str, content: bytes, folder: Path) -> None:
+    def check(self, path: str, content: bytes, where: str) -> None:
         """Make sure that what was read from a file is what was written to it.
 
         Raises:
             MismatchError: it is not.
         """
         if Entry.of(content) != self.files[path]:
-            raise MismatchError(f"{folder / path}: damaged")
+            raise MismatchError(f"{where}/{self.place(path)}: damaged")
 
 
-class CheckedStore(WrapperStore[LocalStore]):
+def _row(entry: Entry) -> list[int | str]:
+    return [entry.length, entry.crc32c, *([entry.place] if entry.place else [])]
+
+
+class CheckedStore(WrapperStore[Store]):
     """A zarr store that gives what its manifest knows, unchanged, or raises.
 
     Args:
         store: where the files are.
         manifest: what they are.
+        where: the place that errors name.
     """
 
-    def __init__(self, store: LocalStore, manifest: Manifest) -> None:
+    def __init__(self, store: Store, manifest: Manifest, where: str) -> None:
         super().__init__(store)
-        self._manifest = manifest
+        self._manifest, self._where = manifest, where
 
-    def _with_store(self, store: LocalStore) -> CheckedStore:
-        return type(self)(store, self._manifest)
+    def _with_store(self, store: Store) -> CheckedStore:
+        return type(self)(store, self._manifest, self._where)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -135,10 +152,11 @@ class CheckedStore(WrapperStore[LocalStore]):
         if key not in self._manifest.files:
             return None
         assert byte_range is None, "chunks are not sharded, and are read whole"
-        found = await self._store.get(key, prototype)
+        place = self._manifest.place(key)
+        found = await self._store.get(place, prototype)
         if found is None:
-            raise MismatchError(f"{self._store.root / key}: missing")
-        self._manifest.check(key, found.to_bytes(), self._store.root)
+            raise MismatchError(f"{self._where}/{place}: missing")
+        self._manifest.check(key, found.to_bytes(), self._where)
         return found
 
     def __eq__(self, other: Any) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.errors import BaseZarrError
-from zarr.storage import LocalStore
 
 from vostool.errors import BrokenStageError, StoreError, UnreadableStageError
 from vostool.files import parse_json, reason
@@ -21,13 +20,11 @@ from vostool.pyramid import Level, Pyramid
 from vostool.store.cache_key import CacheKey
 from vostool.store.layout import CHUNK_FRAMES, chunk_name
 from vostool.store.manifest import NAME as MANIFEST
-from vostool.store.manifest import CheckedStore, Manifest, MismatchError
+from vostool.store.manifest import Manifest, MismatchError
+from vostool.store.stage_files import StageFiles
 
 Features = list[npt.NDArray[np.float16]]
 """An array (frames, h, w, C) a level, finest level first."""
-
-SOURCE = "source.json"
-"""Of a stage's files the one that may change: it tells where the clip lies."""
 
 NOT_A_STAGE = (AttributeError, KeyError, TypeError, ValueError, OSError, BaseZarrError)
 """What comes of metadata that are cut short, or that are not ours."""
@@ -45,6 +42,7 @@ class ClipMetadata:
         size: (H, W) of a frame.
         fps: frames a second.
         fingerprint: of the frames' content.
+        reading: how they were read, by :meth:`vostool.reading.Reading.as_dict`.
     """
 
     source: str
@@ -53,32 +51,32 @@ class ClipMetadata:
     size: tuple[int, int]
     fps: float
     fingerprint: str
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 class Stage:
-    """Features of every frame of one clip, read from disk as they are asked for.
+    """Features of every frame of one clip, read as they are asked for.
 
     Args:
-        folder: the stage's folder.
+        files: the stage's files.
         clip_name: the clip it belongs to.
 
     Raises:
-        BrokenStageError: the folder holds no whole stage.
+        BrokenStageError: the files are no whole stage.
         UnreadableStageError: permissions or a failing disk are in the way.
     """
 
-    def __init__(self, folder: Path, clip_name: str) -> None:
-        self.folder = folder
+    def __init__(self, files: StageFiles, clip_name: str) -> None:
+        self.files = files
         self.clip_name = clip_name
         try:
-            self.manifest = Manifest.from_json((folder / MANIFEST).read_text())
-            self.manifest.check_presence(folder)
-            files = CheckedStore(LocalStore(folder, read_only=True), self.manifest)
-            group = zarr.open_group(files, mode="r")
+            self.manifest = Manifest.from_json(files.read(MANIFEST).decode())
+            files.check_presence(self.manifest)
+            group = zarr.open_group(files.opened(self.manifest), mode="r")
             attributes: dict[str, Any] = dict(group.attrs)
             self.cache_key = CacheKey.from_dict(attributes["stamp"])
             self.frames = int(attributes["frames"])
-            self.metadata = metadata_of(attributes["clip"] | read_source(folder))
+            self.metadata = metadata_of(attributes["clip"] | read_source(files))
             names, strides = attributes["levels"], attributes["strides"]
             self._arrays = [_array(group, name) for name in names]
             network_height, network_width = attributes["network_size"]
@@ -92,21 +90,21 @@ class Stage:
                 context_levels=len(names) if self.kind == "context" else 0,
             )
         except NOT_A_STAGE as problem:
-            raise self._error(f"{folder}: not a whole stage ({problem})", problem) from problem
+            raise self._error(f"{files}: not a whole stage ({problem})", problem) from problem
         for name in names:
             for chunk in range(self.chunks):
                 if f"{name}/{chunk_name(chunk)}" not in self.manifest.files:
-                    raise self._broken(f"{folder}: not a whole stage (no chunk {chunk} of {name})")
+                    raise self._broken(f"{files}: not a whole stage (no chunk {chunk} of {name})")
 
     @property
     def network(self) -> str:
         """The network that the features come from."""
-        return self.folder.parent.name
+        return self.files.network
 
     @property
     def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
-        return self.folder.name
+        return self.files.kind
 
     @cached_property
     def networks(self) -> dict[str, Any]:
@@ -119,7 +117,7 @@ class Stage:
         if self.kind == "backbone":
             return made_from
         try:
-            backbone = Stage(self.folder.parent / "backbone", self.clip_name)
+            backbone = Stage(self.files.beside("backbone"), self.clip_name)
         except StoreError:
             return made_from
         if backbone.cache_key.digest != made_from.get("features"):
@@ -136,10 +134,15 @@ class Stage:
         """How long the stage took to make."""
         return float(self.cache_key.made_by["seconds"])
 
+    @property
+    def place(self) -> str:
+        """Where it lies: a folder, or the URL of objects."""
+        return str(self.files)
+
     @cached_property
     def bytes(self) -> int:
-        """What the stage takes on disk."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        """What the stage takes in its place."""
+        return self.files.size()
 
     def read(self, start: int, stop: int) -> Features:
         """Features of the frames start..stop-1.
@@ -160,17 +163,20 @@ class Stage:
         for start in range(0, self.frames, step):
             yield start, self.read(start, min(start + step, self.frames))
 
-    def broken_files(self) -> Iterator[tuple[Path, OSError]]:
+    def broken_files(self) -> Iterator[tuple[str, OSError]]:
         """Read every file again; name those that are not what was written, and why.
 
         The reason is a ``MismatchError`` of the manifest where the bytes are others,
         and any other error where a file cannot be read, which tells nothing of its bytes.
         """
-        for path in self.manifest.files:
+        paths = {self.manifest.place(path): path for path in self.manifest.files}
+        for place, content in self.files.read_each(paths):
             try:
-                self.manifest.check(path, (self.folder / path).read_bytes(), self.folder)
+                if isinstance(content, OSError):
+                    raise content
+                self.manifest.check(paths[place], content, self.place)
             except OSError as problem:
-                yield self.folder / path, problem
+                yield f"{self.place}/{place}", problem
 
     def check_unchanged(self) -> None:
         """Make sure that what was read came from one stage, not from two.
@@ -179,11 +185,11 @@ class Stage:
             StoreError: the stage was removed, or another run has put a new one into its place.
         """
         try:
-            same = Stage(self.folder, self.clip_name).cache_key == self.cache_key
+            same = Stage(self.files, self.clip_name).cache_key == self.cache_key
         except StoreError:
             same = False
         if not same:
-            raise StoreError(f"{self.folder}: was changed while it was read; run this again")
+            raise StoreError(f"{self.place}: was changed while it was read; run this again")
 
     def _read(self, array: zarr.Array[Any], frames: slice) -> npt.NDArray[np.float16]:
         try:
@@ -191,12 +197,12 @@ class Stage:
         except MismatchError as problem:
             raise self._broken(str(problem)) from problem
         except (ValueError, OSError, BaseZarrError) as problem:
-            raise self._error(f"{self.folder}: cannot be read ({problem})", problem) from problem
+            raise self._error(f"{self.place}: cannot be read ({problem})", problem) from problem
 
     def _error(self, message: str, problem: Exception) -> StoreError:
         """The error for what went wrong: where the stage may be whole, one without that mend."""
         if isinstance(problem, OSError) and problem.errno in CLOSED:
-            what = problem.filename or self.folder
+            what = problem.filename or self.place
             return UnreadableStageError(
                 f"{what}: cannot be read ({reason(problem)}); it may be whole: make it readable",
                 self.clip_name, self.network, self.kind,
@@ -214,13 +220,19 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return array
 
 
-def read_source(folder: Path) -> dict[str, Any]:
+def read_source(files: StageFiles) -> dict[str, Any]:
     """Where a stage's clip lies now, if it was moved since; nothing where that is not known."""
     try:
-        stored = parse_json((folder / SOURCE).read_text())
+        stored = parse_json(files.read_source().decode())
         return {"source": str(stored["source"])}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def update_source(stage: Stage, metadata: ClipMetadata) -> None:
+    """Remember where an unchanged clip lies now."""
+    if stage.metadata.source != metadata.source:
+        stage.files.write_source(json.dumps({"source": metadata.source}).encode())
 
 
 def metadata_of(stored: dict[str, Any]) -> ClipMetadata:
@@ -233,4 +245,5 @@ def metadata_of(stored: dict[str, Any]) -> ClipMetadata:
         (height, width),
         stored["fps"],
         str(stored["fingerprint"]),
+        dict(stored.get("reading", {})),
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from vostool.files import parse_json
 from vostool.store.cache_key import CacheKey
-from vostool.store.manifest import NAME as MANIFEST
 from vostool.store.stage import ClipMetadata, metadata_of, read_source
+from vostool.store.stage_files import StageFiles
 
 
 @dataclass(frozen=True)
@@ -26,26 +25,26 @@ class Stamp:
     metadata: ClipMetadata
 
 
-def read_stamp(folder: Path) -> Stamp | None:
+def read_stamp(files: StageFiles) -> Stamp | None:
     """Read the stamp of a finished stage; no chunk is looked at.
 
     Whether all that it tells of is there, opening the stage tells; whether it is what was written,
     reading it does.
 
     Args:
-        folder: the stage's.
+        files: the stage's.
 
     Returns:
         None where there is no finished stage, or its metadata are not whole.
     """
     try:
-        if not (folder / MANIFEST).is_file():
+        if not files.is_stamped():
             return None
-        attributes = parse_json((folder / "zarr.json").read_text())["attributes"]
+        attributes = parse_json(files.read_group().decode())["attributes"]
         return Stamp(
             CacheKey.from_dict(attributes["stamp"]),
             int(attributes["frames"]),
-            metadata_of(attributes["clip"] | read_source(folder)),
+            metadata_of(attributes["clip"] | read_source(files)),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

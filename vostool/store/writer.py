@@ -16,7 +16,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, astuple, replace
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +32,16 @@ from vostool.files import (
     flush_tree,
     parse_json,
     put,
-    replacing,
     unwritable,
 )
 from vostool.pyramid import Pyramid
 from vostool.store.cache_key import CacheKey
-from vostool.store.layout import (
-    CHUNK_FRAMES,
-    chunk_name,
-    clip_folder,
-    create_features,
-    lock_file,
-    partial_folder,
-)
+from vostool.store.layout import GROUP, clip_folder, lock_file, partial_folder
+from vostool.store.making import chunks_of, complete, extend, lay_out, level_names
 from vostool.store.manifest import NAME as MANIFEST
 from vostool.store.manifest import Entry, Manifest
-from vostool.store.stage import NOT_A_STAGE, SOURCE, ClipMetadata, Features, Stage
+from vostool.store.stage import NOT_A_STAGE, ClipMetadata, Features, Stage
+from vostool.store.stage_folder import StageFolder
 
 PROGRESS = "progress.json"
 WRITTEN = "written.jsonl"
@@ -137,17 +131,7 @@ class StageWriter:
             self._written = {}
             shutil.rmtree(self.folder, ignore_errors=True)
             group = zarr.open_group(self.folder, mode="w")
-            for level in pyramid.levels:
-                create_features(group, level.name, level.shape)
-            group.attrs.update(
-                {
-                    "stamp": self.cache_key.as_dict(),
-                    "clip": asdict(metadata),
-                    "network_size": list(pyramid.network_size),
-                    "levels": [level.name for level in pyramid.levels],
-                    "strides": [level.stride for level in pyramid.levels],
-                }
-            )
+            lay_out(group, pyramid, self.cache_key, metadata)
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
 
@@ -163,16 +147,8 @@ class StageWriter:
         """
         stop = self.done + len(features[0])
         try:
-            # zarr leaves chunks of zeros out, and a chunk that is not there is an error here.
-            with zarr.config.set({"array.write_empty_chunks": True}):
-                group = zarr.open_group(self.folder, mode="r+")
-                names = [str(name) for name in group.attrs["levels"]]  # type: ignore[union-attr]
-                for name, level in zip(names, features, strict=True):
-                    array = group[name]
-                    assert isinstance(array, zarr.Array)
-                    array.resize((stop, *array.shape[1:]))
-                    array[self.done : stop] = level
-            self._note_chunks(names, self.done, stop)
+            group = zarr.open_group(self.folder, mode="r+")
+            self._note_chunks(level_names(group), extend(group, self.done, features))
             record = {"key": self.cache_key.digest, "frames": stop, "seconds": self.seconds}
             if state is not None:
                 tmp = self.folder / f"tmp.{STATE}"
@@ -186,17 +162,16 @@ class StageWriter:
             raise unwritable(self.store, problem) from problem
         self.done = stop
 
-    def _note_chunks(self, names: Sequence[str], start: int, stop: int) -> None:
-        """Flush the chunks of some frames, and note what is in each."""
+    def _note_chunks(self, names: Sequence[str], chunks: Sequence[str]) -> None:
+        """Flush some chunks, and note what is in each."""
         rows = []
+        for path in chunks:
+            entry = Entry.of((self.folder / path).read_bytes())
+            self._written[path] = entry
+            rows.append(json.dumps([path, entry.length, entry.crc32c]))
+            flush(self.folder / path)
         for name in names:
-            for chunk in range(start // CHUNK_FRAMES, -(-stop // CHUNK_FRAMES)):
-                path = f"{name}/{chunk_name(chunk)}"
-                entry = Entry.of((self.folder / path).read_bytes())
-                self._written[path] = entry
-                rows.append(json.dumps([path, entry.length, entry.crc32c]))
-                flush(self.folder / path)
-            flush(self.folder / name / "zarr.json")
+            flush(self.folder / name / GROUP)
             flush_folder(self.folder / name)
         with (self.folder / WRITTEN).open("a") as stream:
             stream.write("".join(f"{row}\n" for row in rows))
@@ -222,10 +197,7 @@ class StageWriter:
         old = self.folder.with_name(f"{self.stage}.replaced")
         try:
             group = zarr.open_group(self.folder, mode="r+")
-            key = CacheKey.from_dict(dict(group.attrs)["stamp"])  # type: ignore[arg-type]
-            made_by = {**key.made_by, "seconds": round(self.seconds, 3)}
-            group.attrs["stamp"] = replace(key, made_by=made_by).as_dict()
-            group.attrs["frames"] = self.done
+            complete(group, self.done, self.seconds)
             # Another attempt goes on from the record, so it stays until the manifest is there.
             (self.folder / f"{MANIFEST}.tmp").write_text(self._manifest().as_json())
             flush_tree(self.folder)
@@ -253,12 +225,12 @@ class StageWriter:
                 self.folder.parent.parent.rmdir()
         except OSError as problem:
             raise unwritable(self.store, problem) from problem
-        return Stage(place, self.name)
+        return Stage(StageFolder(place), self.name)
 
     def _manifest(self) -> Manifest:
         """Of the stage as it is to be: chunks as they were written, metadata as they are."""
         files = dict(self._written)
-        for file in self.folder.rglob("zarr.json"):
+        for file in self.folder.rglob(GROUP):
             path = file.relative_to(self.folder).as_posix()
             files[path] = Entry.of(file.read_bytes())
         return Manifest(files)
@@ -287,7 +259,7 @@ class StageWriter:
             OSError, ValueError, TypeError, KeyError, AttributeError: they are not whole.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for file in sorted(self.folder.rglob("zarr.json")):
+        for file in sorted(self.folder.rglob(GROUP)):
             stored = parse_json(file.read_text())
             if "shape" in stored:
                 stored["shape"] = stored["shape"][1:]
@@ -312,17 +284,17 @@ class StageWriter:
         """Whether metadata and chunks are as the record tells, and the last chunks' bytes, too."""
         try:
             group = zarr.open_group(self.folder, mode="r")
-            names = [str(name) for name in dict(group.attrs)["levels"]]  # type: ignore[union-attr]
+            names = level_names(group)
             arrays = [group[name] for name in names]
             if not all(isinstance(a, zarr.Array) and a.shape[0] >= frames for a in arrays):
                 return False
-            count = -(-frames // CHUNK_FRAMES)
-            chunks = [[f"{name}/{chunk_name(k)}" for k in range(count)] for name in names]
+            chunks = chunks_of(names, 0, frames)
             self._written = {path: self._written[path] for level in chunks for path in level}
             manifest = Manifest(self._written)
             manifest.check_presence(self.folder)
             for level in chunks:
-                manifest.check(level[-1], (self.folder / level[-1]).read_bytes(), self.folder)
+                content = (self.folder / level[-1]).read_bytes()
+                manifest.check(level[-1], content, str(self.folder))
         except NOT_A_STAGE:
             return False
         return True
@@ -333,13 +305,6 @@ def _make_group(folder: Path) -> None:
     try:
         zarr.open_group(folder, mode="r")
     except NOT_A_STAGE:
-        (folder / "zarr.json").unlink(missing_ok=True)
+        (folder / GROUP).unlink(missing_ok=True)
         zarr.open_group(folder, mode="a")
-        flush(folder / "zarr.json")
-
-
-def update_source(stage: Stage, metadata: ClipMetadata) -> None:
-    """Remember where an unchanged clip lies now."""
-    if stage.metadata.source != metadata.source:
-        with replacing(stage.folder / SOURCE) as tmp:
-            tmp.write_text(json.dumps({"source": metadata.source}))
+        flush(folder / GROUP)
