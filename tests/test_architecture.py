@@ -23,10 +23,10 @@ ROOMS = (
     {"mask_propagation"},
     {"decoder", "strnn"},
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
-    {"cleaning", "known_masks"},
+    {"cleaning", "coco", "known_masks"},
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
-    {"checkpoints", "exr", "images", "presets"},
+    {"checkpoints", "exr", "images", "presets", "reading"},
     {"files", "layers", "onnx_weights", "outputs", "precision", "pyramid", "tf_checkpoint"},
     {"errors", "stops", "version"},
 )

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from vostool.adapter import Suggestion
+from vostool.adapter import Samples, Suggestion
 from vostool.errors import AdapterError, VostoolError
 from vostool.page.document import Drawn, Round
 from vostool.page.messages import LabelMap
@@ -30,6 +30,7 @@ class SlowSession:
     """
 
     frames, size = FRAMES, (2, 2)
+    strokes = Samples.empty()
 
     def __init__(self) -> None:
         self.learnt: list[tuple[int, list[int] | None]] = []

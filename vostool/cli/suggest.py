@@ -47,7 +47,11 @@ Examples:
 @store_option
 @json_option
 def command(
-    names: tuple[str, ...], adapter_file: Path, count: int, store_root: Path | str, as_json: bool
+    names: tuple[str, ...],
+    adapter_file: Path,
+    count: int,
+    store_root: Path | str,
+    as_json: bool,
 ) -> None:
     """Say on which frames to scribble next, the best first.
 
