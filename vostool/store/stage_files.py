@@ -19,8 +19,8 @@ class StageFiles(Protocol):
     def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
 
-    def beside(self, kind: str) -> StageFiles:
-        """The files of the same network's stage of another kind, whether it is there or not."""
+    def beside(self, stage: str) -> StageFiles:
+        """The files of another stage of the same clip and network."""
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest, which is written last.

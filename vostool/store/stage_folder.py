@@ -33,9 +33,9 @@ class StageFolder:
         """Which stage it is."""
         return self.folder.name
 
-    def beside(self, kind: str) -> StageFolder:
-        """The folder of the same network's stage of another kind."""
-        return StageFolder(self.folder.parent / kind)
+    def beside(self, stage: str) -> StageFolder:
+        """Another stage of the same clip and network."""
+        return StageFolder(self.folder.parent / stage)
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest."""

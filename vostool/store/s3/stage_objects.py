@@ -41,9 +41,9 @@ class StageObjects:
         """Which stage it is."""
         return self.key.split("/")[-1]
 
-    def beside(self, kind: str) -> StageObjects:
-        """The objects of the same network's stage of another kind."""
-        return StageObjects(self._bucket, f"{self.key.rpartition('/')[0]}/{kind}", self._cache)
+    def beside(self, stage: str) -> StageObjects:
+        """Another stage of the same clip and network."""
+        return StageObjects(self._bucket, f"{self.key.rpartition('/')[0]}/{stage}", self._cache)
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest, which :meth:`read` then gives at no cost."""
