@@ -31,6 +31,7 @@ from vostool.pipeline.adaptation import learn_round
 from vostool.pipeline.background import Background
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.export import MaskSequence, export
+from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.pipeline.prediction import (
     Fitted,
     predict,
@@ -451,6 +452,10 @@ class Session:
             reader.metadata.size, reader.metadata.fps,
             iter(()) if clip is None else source_frames(clip, reader),
             keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+            made_from=mask_stamp(
+                zip(self._adapters, (one.cache_key for one in self._readers), strict=True),
+                refiner=refiner, cleaning=cleaning,
+            ),
         )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))

@@ -5,7 +5,7 @@ A format that joins is one module with a :class:`MaskWriter`, and one line of :d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -123,6 +123,7 @@ class Content:
         count: how many frames there are.
         files: what the frames' images are called; None for ``%05d.jpg``.
         background: frames without end, of the clip's size, for formats that show it.
+        made_from: what decides the masks; None where nobody asks.
     """
 
     size: tuple[int, int]
@@ -135,6 +136,7 @@ class Content:
     count: int = 0
     files: Sequence[str] | None = None
     background: Iterator[Frame] = field(default_factory=lambda: iter(()))
+    made_from: Mapping[str, Any] | None = None
 
     def file(self, frame: int) -> str:
         """What a frame's image is called."""
