@@ -9,8 +9,9 @@ video by a mark at its end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vostool.errors import OutputError
 from vostool.files import is_device, parse_json
@@ -20,6 +21,8 @@ LISTING = ".vostool.json"
 """In a folder of vostool's: which files it put there."""
 MARK = b"\x00\x00\x00\x0ffreevostool"
 """At the end of a video: a box of the MP4 format that players pass over."""
+MATROSKA, VOID = b"\x1a\x45\xdf\xa3", b"\xec"
+"""How Matroska's files begin, WebM's among them; and its element that players pass over."""
 
 
 def check_apart(output: Path, inputs: Iterable[Path]) -> None:
@@ -106,11 +109,26 @@ def check_names_free(folder: Path, names: Iterable[str], proof: str) -> None:
                 )
 
 
-def list_files(folder: Path) -> None:
-    """Note in a folder which files vostool put there: all that are in it."""
+def list_files(folder: Path, made_from: Mapping[str, Any] | None = None) -> None:
+    """Note in a folder which files vostool put there: all that are in it.
+
+    Args:
+        folder: the folder.
+        made_from: what decides what is in them, where that is known; JSON values.
+    """
     names = sorted(entry.name for entry in folder.iterdir())
-    content = {"made_by": f"vostool {__version__}", "files": names}
+    content: dict[str, Any] = {"made_by": f"vostool {__version__}", "files": names}
+    if made_from is not None:
+        content["made_from"] = {**made_from}
     (folder / LISTING).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def listed_origin(folder: Path) -> Any:
+    """What the files of a folder were made from, as :func:`list_files` noted it; None if not."""
+    try:
+        return parse_json((folder / LISTING).read_text())["made_from"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def listed_files(folder: Path) -> set[str]:
@@ -125,9 +143,11 @@ def listed_files(folder: Path) -> set[str]:
 
 
 def mark_video(file: Path) -> None:
-    """Mark an MP4 as vostool's."""
-    with file.open("ab") as stream:
-        stream.write(MARK)
+    """Mark an MP4, a MOV or a WebM as vostool's."""
+    with file.open("r+b") as stream:
+        matroska = stream.read(len(MATROSKA)) == MATROSKA
+        stream.seek(0, 2)
+        stream.write(VOID + bytes([0x80 | len(MARK)]) + MARK if matroska else MARK)
 
 
 def is_our_video(file: Path) -> bool:

@@ -14,7 +14,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
+from vostool.adapter import Adapter, Lesson, Samples, fit
 from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
@@ -28,8 +28,10 @@ from vostool.outputs import (
     is_our_video,
 )
 from vostool.pipeline.adaptation import learn_round
+from vostool.pipeline.background import Background
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.export import MaskSequence, export
+from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.pipeline.prediction import (
     Fitted,
     predict,
@@ -43,7 +45,7 @@ from vostool.pipeline.prediction import (
 from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.progress import Progress, quiet
 from vostool.pipeline.refinement import check_strokes, refine
-from vostool.pipeline.suggestion import Suggestions
+from vostool.pipeline.suggestion import Suggestion, choose, frames_to_look_at
 from vostool.presets import Preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
@@ -296,22 +298,36 @@ class Session:
         self._check_frame(frame)
         return predict_sure(self._models(), frame)
 
-    def suggest(self, count: int = 3, *, progress: Progress = quiet) -> list[Suggestion]:
+    def suggest(
+        self, count: int = 3, *, clips: int = 1, progress: Progress = quiet
+    ) -> list[Suggestion]:
         """The frames on which strokes are expected to teach most, the best first.
-
-        Of several models the first is asked.
 
         Args:
             count: how many frames, at most.
+            clips: how many clips compete; of many, fewer frames of each are looked at.
             progress: told of frames looked at.
 
         Raises:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        suggestions = Suggestions(self._learnt()[0], count)
-        suggestions.look(self._readers[0], progress)
-        return suggestions.best()
+        looked_at = frames_to_look_at(self.frames, clips)
+        confidences: dict[int, float] = {}
+        for done, frame in enumerate(looked_at, 1):
+            _, confidences[frame] = self.mask_with_confidence(frame)
+            progress(done, len(looked_at))
+        return self.choose(confidences, count)
+
+    def choose(self, confidences: Mapping[int, float], count: int = 3) -> list[Suggestion]:
+        """As :meth:`suggest`, of masks that are made already.
+
+        Args:
+            confidences: of their masks, by frame, as :meth:`mask_with_confidence` gives them.
+            count: how many frames, at most.
+        """
+        drawn = set(self.strokes.frame.tolist())
+        return choose(confidences, self.frames, drawn, count, self._readers[0].clip_name)
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.
@@ -436,6 +452,10 @@ class Session:
             reader.metadata.size, reader.metadata.fps,
             iter(()) if clip is None else source_frames(clip, reader),
             keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+            made_from=mask_stamp(
+                zip(self._adapters, (one.cache_key for one in self._readers), strict=True),
+                refiner=refiner, cleaning=cleaning,
+            ),
         )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))
@@ -462,6 +482,7 @@ class Session:
         cleaning: Cleaning = Cleaning(),  # noqa: B008
         soft: bool = False,
         overlap: bool = False,
+        background: Background | None = None,
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -474,6 +495,7 @@ class Session:
             soft: alpha is how probable the objects are, for formats with alpha.
             overlap: each object has its own mask, where it is likelier than background, for formats
                 in which masks may overlap.
+            background: what is put behind the objects, for formats that show it.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -501,7 +523,7 @@ class Session:
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
         return export(
             masks, form, Path(out), clip=clip, cleaning=cleaning, soft=soft, overlap=overlap,
-            force=force, progress=progress,
+            background=background, force=force, progress=progress,
         )  # fmt: skip
 
     def _check_probabilities(self) -> None:

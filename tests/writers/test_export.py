@@ -15,9 +15,14 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+import ome_zarr_models.v05
+import OpenEXR
 import pytest
 import supervision
 import tifffile
+import zarr
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from cvat_sdk.masks import decode_mask
 from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
@@ -27,17 +32,19 @@ from label_studio_converter.brush import decode_rle
 from PIL import Image, ImageDraw
 from supervision.dataset.formats.labelme import load_labelme_annotations
 
+import vostool as package
 from tests.conftest import Vostool
 from tests.video.footage import Kind, write_clip
 from vostool.adapter import Adapter
 from vostool.cleaning import Cleaning
 from vostool.clips import open_clip, open_davis_sequence
-from vostool.images import Frame, Mask, read_mask
+from vostool.images import Frame, Mask, read_image, read_mask
 from vostool.opening import OpenClip
 from vostool.outputs import LISTING
 from vostool.session import Session
 from vostool.store import FeatureStore
 from vostool.writers import WRITERS
+from vostool.writers.composite import before
 from vostool.writers.label_studio import pack
 from vostool.writers.png import mask_file, write_mask
 from vostool.writers.yolo import polygons
@@ -181,6 +188,21 @@ def test_tiff(export: Export) -> None:
     assert cv2.imreadmulti(str(out), flags=cv2.IMREAD_UNCHANGED)[0]
 
 
+def test_ome_zarr(export: Export) -> None:
+    """By the format's own models, which refuse what is not of its form."""
+    out = export("ome-zarr")
+    image = ome_zarr_models.v05.Image.from_zarr(zarr.open_group(out, mode="r"))
+    assert image.labels is not None and image.labels.label_paths == ["objects"]
+    group = zarr.open_group(out / "labels" / "objects", mode="r")
+    label = ome_zarr_models.v05.ImageLabel.from_zarr(group)
+    assert label.ome_attributes.image_label is not None
+    colors = label.ome_attributes.image_label.colors
+    assert [color.label_value for color in colors or ()] == list(OBJECTS)
+    np.testing.assert_array_equal(group["0"], MASKS)
+    frames = np.asarray(zarr.open_array(out / "0", mode="r"))
+    np.testing.assert_array_equal(frames.transpose(0, 2, 3, 1), [shown(n) for n in range(FRAMES)])
+
+
 @pytest.mark.parametrize(("form", "part"), [("davis", "480p"), ("youtube-vos", "")])
 def test_davis_and_youtube_vos(export: Export, form: str, part: str) -> None:
     out = export(form)
@@ -299,11 +321,94 @@ def test_prores_keeps_the_mask_to_the_pixel(export: Export) -> None:
         assert abs(picture[:height, :width, :3].astype(int) - shown(frame)).mean() < 2
 
 
+@pytest.mark.parametrize("background", ["#00c800", "other.mkv"])
+def test_composite_shows_another_ground(folder: Path, vostool: Vostool, background: str) -> None:
+    """A colour; or a clip of another size, that begins again when it is at its end."""
+    grounds = [np.full((30, 40, 3), (200, 40 * n, 0), np.uint8) for n in range(4)]
+    package.write_clip(folder / "other.mkv", grounds)
+    done = vostool("export", "swan", "--as", "composite", "--clip", "clip", "--out", "c.mp4",
+                   "--background", background)  # fmt: skip
+    assert done.status == 0, done.err
+    frames = [*open_clip(folder / "c.mp4").frames()]
+    assert len(frames) == FRAMES
+    for number, frame in enumerate(frames):
+        colour = (0, 200, 0) if background[0] == "#" else (200, 40 * (number % 4), 0)
+        inside = cv2.erode((MASKS[number] > 0).astype(np.uint8), np.ones((9, 9))) > 0
+        outside = cv2.dilate((MASKS[number] > 0).astype(np.uint8), np.ones((17, 17))) == 0
+        assert np.abs(frame.astype(int) - shown(number))[inside].mean() < 12
+        assert np.abs(frame.astype(int) - colour)[outside].mean() < 6
+
+
+def test_a_ground_shines_through_what_is_half_transparent() -> None:
+    frame, ground = np.full((1, 3, 3), 200, np.uint8), np.full((1, 3, 3), 100, np.uint8)
+    seen = before(ground, frame, np.array([[0, 51, 255]], np.uint8))
+    np.testing.assert_array_equal(seen[0, :, 0], [100, 120, 200])
+
+
+def test_grounds_that_are_none_are_refused(folder: Path, vostool: Vostool) -> None:
+    for words, word in {
+        ("composite", "--background", "no-colour"): "neither",
+        ("composite",): "--background",
+        ("cutout", "--background", "red"): "composite",
+    }.items():
+        done = vostool("export", "swan", "--clip", "clip", "--out", "o", "--as", *words)
+        assert done.status == 2 and word in done.err, done.err
+        assert not (folder / "o").exists()
+
+
+def vp9_frames(file: Path) -> list[VideoFrame]:
+    """The frames of a WebM, by libvpx: FFmpeg's own decoder leaves alpha out."""
+    decoder = VideoCodecContext.create("libvpx-vp9", "r")
+    with av.open(file) as container:
+        assert container.streams.video[0].metadata["alpha_mode"] == "1"
+        decoded = [frame for packet in container.demux(video=0) for frame in decoder.decode(packet)]
+    assert {frame.format.name for frame in decoded} == {"yuva420p"}
+    return decoded
+
+
+def alpha_plane(frame: VideoFrame) -> npt.NDArray[np.uint8]:
+    """As it was decoded: FFmpeg's conversion to RGBA spoils the edge of some widths."""
+    plane = frame.planes[3]
+    return np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
+
+
+def test_vp9_keeps_the_mask_at_a_half(export: Export) -> None:
+    """Each pixel is on its side of it, single ones too; alpha and colours are nearly right."""
+    out = export("vp9")
+    frames = vp9_frames(out)
+    assert len(frames) == FRAMES
+    for frame, picture in enumerate(frames):
+        alpha, inside = alpha_plane(picture).astype(int), MASKS[frame] > 0
+        np.testing.assert_array_equal(alpha > 127, inside)
+        assert np.abs(alpha - 255 * inside).max() < 64
+        colours = picture.to_ndarray(format="rgb24").astype(int)
+        assert abs(colours - shown(frame)).mean() < 4
+    assert open_clip(out).incomplete is None
+    export("vp9")  # it is known as vostool's
+
+
+def test_exr_is_light_times_alpha(export: Export) -> None:
+    """By OpenEXR's own reader; and by vostool's, the colours as they were."""
+    out = export("exr")
+    for frame, mask in enumerate(MASKS):
+        file = out / f"{frame:05d}.exr"
+        with OpenEXR.File(str(file)) as opened:
+            picture = opened.channels()["RGBA"].pixels
+        assert picture.dtype == np.float16
+        np.testing.assert_array_equal(picture[..., 3], mask > 0)
+        assert not picture[mask == 0].any()
+        grey = shown(frame)[mask > 0] / 255  # all of it above the curve's straight part
+        light = ((grey + 0.055) / 1.055) ** 2.4
+        np.testing.assert_allclose(picture[mask > 0][:, :3], light, rtol=0.002, atol=0.0005)
+        again = read_image(file).astype(int)
+        assert np.abs(again - shown(frame))[mask > 0].max() <= 1
+
+
 def test_videos_show_each_frame_when_the_clip_does(folder: Path, vostool: Vostool) -> None:
     times = (0, 40, 200, 240, 500, 510)
     kind = Kind("uneven.mkv", "ffv1", "yuv420p", {}, frames=FRAMES, size=SIZE, times=times)
     write_clip(folder / "uneven.mkv", kind)
-    for form in ("png-mov", "prores", "overlay"):
+    for form in ("png-mov", "prores", "vp9", "overlay"):
         out = folder / f"{form}{WRITERS[form].suffix}"
         done = vostool("export", "swan", "--as", form, "--clip", "uneven.mkv", "--out", out)
         assert done.status == 0, done.err
@@ -381,7 +486,8 @@ def test_what_fails_midway_leaves_nothing(folder: Path, vostool: Vostool) -> Non
     file = mask_file(folder / "swan", 4)
     Image.new("RGB", (4, 4)).save(file)
     for form in WRITERS:
-        done = vostool("export", "swan", "--as", form, "--clip", "clip", "--out", "out")
+        ground = ("--background", "red") if WRITERS[form].shows_background else ()
+        done = vostool("export", "swan", "--as", form, "--clip", "clip", "--out", "out", *ground)
         assert done.status == 1 and str(file.name) in done.errors[0]
         assert sorted(entry.name for entry in folder.iterdir() if entry.name != "store") == [
             "clip", "swan",
@@ -463,15 +569,22 @@ def test_soft_alpha_is_the_probability_of_any_object(
 ) -> None:
     want = 1 - probabilities(two_objects, tmp_path)[:, 0]
     assert ((want > 0.1) & (want < 0.9)).any()
-    for form, out in (("cutout", "soft"), ("png-mov", "soft.mov"), ("prores", "pro.mov")):
+    made = {"cutout": "s", "png-mov": "s.mov", "prores": "p.mov", "exr": "e", "vp9": "v.webm"}
+    for form, out in made.items():
         done = vostool("export", "--adapter", two_objects, "--as", form, "--soft", "--out", out)
         assert done.status == 0, done.err
-    files = sorted((tmp_path / "soft").glob("*.png"))
+    files = sorted((tmp_path / "s").glob("*.png"))
     pictures = [np.asarray(Image.open(file))[..., 3] for file in files]
     np.testing.assert_array_equal(pictures, np.rint(255 * want))
-    lossless = [picture[..., 3] for picture in alpha_frames(tmp_path / "soft.mov")]
+    lossless = [picture[..., 3] for picture in alpha_frames(tmp_path / "s.mov")]
     np.testing.assert_array_equal(lossless, pictures)
-    coded = np.array([picture[:96, :128, 3] for picture in alpha_frames(tmp_path / "pro.mov")], int)
+    for frame, picture in enumerate(pictures):
+        with OpenEXR.File(str(tmp_path / "e" / f"{frame:05d}.exr")) as opened:
+            alpha = opened.channels()["RGBA"].pixels[..., 3]
+        np.testing.assert_allclose(255 * alpha.astype(float), picture, atol=0.13)
+    rough = np.array([alpha_plane(picture) for picture in vp9_frames(tmp_path / "v.webm")], int)
+    assert np.abs(rough - np.array(pictures)).mean() < 2
+    coded = np.array([picture[:96, :128, 3] for picture in alpha_frames(tmp_path / "p.mov")], int)
     assert np.abs(coded - np.array(pictures)).max() <= 1
 
 

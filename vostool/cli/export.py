@@ -14,11 +14,13 @@ from vostool.cli.common import (
     frames_option,
     json_option,
     one_blas_thread,
+    reading_options,
     report,
     store_option,
 )
 from vostool.cli.completion import clips
 from vostool.pipeline.progress import progress_bar
+from vostool.reading import Reading
 from vostool.writers import WRITERS
 
 EPILOG = """\b
@@ -61,7 +63,13 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
     help="What the masks of a folder are of, as vostool extract takes it.",
 )
 @frames_option
+@reading_options
 @cleaning_options
+@click.option(
+    "--background",
+    metavar="COLOUR|CLIP",
+    help="What composite shows behind the objects: a colour such as #00ff00, or another clip.",
+)
 @click.option("--soft", is_flag=True, help="Alpha as the decoder's probabilities, with --adapter.")
 @click.option(
     "--overlap",
@@ -84,8 +92,10 @@ def command(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any],
+    background: str | None,
     soft: bool,
     overlap: bool,
+    reading: Reading,
 ) -> None:
     """Write masks in the formats of other tools.
 
@@ -101,15 +111,17 @@ def command(
         raise click.UsageError("--clip goes with a folder of masks; an adapter knows its clip")
     one_blas_thread()
     from vostool.cleaning import Cleaning
+    from vostool.pipeline.background import Background
 
     how: dict[str, Any] = {
         "cleaning": Cleaning(**cleaning), "soft": soft, "overlap": overlap, "force": force,
+        "background": None if background is None else Background.of(background),
     }  # fmt: skip
     with progress_bar(f"export {masks or adapter_files[0]}") as how["progress"]:
         if adapter_files:
             count = _of_session(masks, adapter_files, store_root, device, form, out, how)
         else:
-            count = _of_folder(Path(str(masks)), source, frames, form, out, how)
+            count = _of_folder(Path(str(masks)), source, frames, reading, form, out, how)
     report({"out": str(out), "format": form, "frames": count}, as_json, str(out))
 
 
@@ -117,6 +129,7 @@ def _of_folder(
     masks: Path,
     source: Path | None,
     frames: tuple[int, int | None],
+    reading: Reading,
     form: str,
     out: Path,
     how: dict[str, Any],
@@ -124,7 +137,7 @@ def _of_folder(
     from vostool.clips import open_clip
     from vostool.pipeline.export import export, open_masks
 
-    clip = None if source is None else open_clip(source, frames=frames)
+    clip = None if source is None else open_clip(source, frames=frames, reading=reading)
     return export(open_masks(masks), form, out, clip=clip, **how)
 
 
