@@ -21,6 +21,7 @@ BUCKET = "clips"
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 Seen = Callable[[str, str], None]
 """Is told of a request before it is answered: its method and its path."""
+Refuse = Callable[[str, str], str | None]
 
 
 class S3Server:
@@ -30,6 +31,7 @@ class S3Server:
         url: where it listens.
         requests: how many of each method it was asked since :meth:`clear`.
         seen: is told of each request.
+        refuse: says of each request with what status it is refused, or None.
         delay: seconds that each answer takes longer, as over a network.
     """
 
@@ -41,6 +43,7 @@ class S3Server:
         self._writing = threading.Lock()
         self.requests: Counter[str] = Counter()
         self.seen: Seen = lambda method, path: None
+        self.refuse: Refuse = lambda method, path: None
         self.delay = 0.0
         self._server = make_server(
             "127.0.0.1", 0, self._count, threaded=True, request_handler=_quiet_handler()
@@ -55,6 +58,10 @@ class S3Server:
         self.seen(method, path)
         if self.delay:
             time.sleep(self.delay)
+        if (status := self.refuse(method, path)) is not None:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start(status, [("Content-Length", "0")])
+            return [b""]
         if method == "GET":
             return self._answer(environ, start)  # type: ignore[no-any-return]
         with self._writing:
@@ -66,13 +73,14 @@ class S3Server:
 
     def clear(self) -> None:
         """An empty bucket, and nothing counted."""
+        self.seen, self.delay = lambda method, path: None, 0.0
+        self.refuse = lambda method, path: None
         client = self.client()
         with suppress(client.exceptions.NoSuchBucket):
             for entry in self.objects():
                 client.delete_object(Bucket=BUCKET, Key=entry)
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=BUCKET)
-        self.seen, self.delay = lambda method, path: None, 0.0
         self.requests.clear()
 
     def client(self) -> Any:

@@ -12,12 +12,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.conftest import Vostool
+from vostool.backbones import DEFAULT
+from vostool.clips import open_clip
 from vostool.errors import ImageError
 from vostool.images import Frame, image_size, read_image, read_mask
+from vostool.reading import Reading
+from vostool.store import FeatureStore
 from vostool.writers.png import write_mask
 
 
@@ -107,3 +113,33 @@ def test_rgb_mask_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "0.png")
     with pytest.raises(ImageError, match="RGB"):
         read_mask(tmp_path / "0.png")
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int32", "float32"])
+def test_a_contrast_makes_one_value_black_and_one_white(tmp_path: Path, kind: str) -> None:
+    """Whatever an image's numbers are: microscopes use few of them."""
+    grey = np.array([[0, 20, 45], [70, 120, 200]], kind)
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, grey)
+    want = np.array([[0, 0, 64], [128, 255, 255]])
+    shown = read_image(file, contrast=(20, 120))
+    np.testing.assert_allclose(shown[..., 0], want, atol=0.6)
+    assert (shown == shown[..., :1]).all()
+
+
+def test_a_contrast_is_part_of_what_a_clip_is(tmp_path: Path, vostool: Vostool) -> None:
+    stack = np.random.default_rng(0).integers(100, 900, (3, 64, 80)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "cells.tif", stack, photometric="minisblack")
+    plain = open_clip(tmp_path / "cells.tif")
+    clear = open_clip(tmp_path / "cells.tif", reading=Reading(contrast=(100, 900)))
+    assert plain.fingerprint != clear.fingerprint
+    frames = np.stack(list(clear.frames()))
+    assert frames.max() == 255 and np.stack(list(plain.frames())).max() < 5
+    done = vostool("extract", "cells.tif", "--contrast", "100:900")
+    assert done.status == 0, done.err
+    metadata = FeatureStore(tmp_path / "store").clip("cells").stage(DEFAULT, "backbone").metadata
+    assert metadata.fingerprint == clear.fingerprint
+    assert Reading.from_dict(metadata.reading) == clear.reading
+    for wrong in ("9", "a:b", "9:3", "1:2:3"):
+        done = vostool("extract", "cells.tif", "--contrast", wrong)
+        assert done.status == 2 and wrong in done.err

@@ -19,10 +19,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from vostool.cli.common import one_blas_thread
+
+ROWS, COLUMNS = 14, 24
+"""Of the grid of vertices that stands for a frame, in the rules of the classifier's scores."""
+NEAR = 2
+"""Steps of that grid that the neighbourhood of an object reaches."""
+STROKE = 20
+"""Vertices that the strokes on a frame touch, of this grid's."""
 
 
 @dataclass(frozen=True)
@@ -76,48 +84,59 @@ def doubt(known: Known) -> int:
     return known.best(1 - known.sure)
 
 
-def doubt_around(known: Known) -> int:
-    """Where masks are least sure within a tenth of the clip, the nearer the more."""
-    frames = len(known.sure)
-    every = np.arange(frames)
-    reach = max(1.0, frames / 10)
-    near = np.clip(1 - np.abs(every[:, None] - every) / reach, 0, None)
-    return known.best((near * (1 - known.sure)).sum(axis=1) / near.sum(axis=1))
-
-
-def doubt_away(known: Known) -> int:
-    """The least sure mask, and the less so within a tenth of the clip of strokes."""
-    reach = max(1.0, len(known.sure) / 10)
-    return known.best((1 - known.sure) * np.minimum(1, known.away / reach))
+def suggest(known: Known) -> int:
+    """What ``vostool suggest`` says: doubt on the frame and on those around."""
+    (found,) = known.session.choose(dict(enumerate(known.sure.tolist())), 1)
+    return int(found.frame)
 
 
 def ridge(known: Known, *, varies: bool = True, close: bool = True) -> int:
-    """The variance of scores in closed form, weighed by how close the two best are."""
-    from vostool.adapter import suggestion
+    """The variance of the classifier's scores in closed form, by how close the two best are.
 
-    session = known.session
-    (reader,), adapter = session._readers, session.adapter
-    xy = suggestion.grid(reader.metadata.size)
-    inverse = suggestion._inverse_factor(adapter.statistics.gram, adapter.preset.ridge)
-    worth = []
+    With L the Cholesky factor of X Xᵀ + λ I (Eq. 3), the variance of a vertex's score is ‖L⁻¹x‖²
+    times that of the labels. A frame is worth the mean of the vertices where it is largest, next to
+    the objects: some strokes' worth.
+    """
+    (reader,), adapter = known.session._readers, known.session.adapter
+    gram = adapter.statistics.gram + adapter.preset.ridge * np.eye(len(adapter.W))
+    inverse = np.linalg.inv(np.linalg.cholesky(gram))
+    pixels, worth = _grid(reader.metadata.size), []
     for frame in range(reader.frames):
-        features = reader.pyramid.sample(reader.read_frame(frame), xy)
-        doubt = np.ones(len(features))
-        if varies:
-            doubt = doubt * suggestion.variance(features, inverse)
+        features = reader.pyramid.sample(reader.read_frame(frame), pixels)
+        value = np.square(features @ inverse.T).sum(axis=1) if varies else np.ones(len(features))
         if close:
-            doubt = doubt * suggestion._weights(features @ adapter.W)
-        worth.append(np.sort(doubt)[-suggestion.STROKE :].mean())
+            value = value * _closeness(features @ adapter.W)
+        worth.append(np.sort(value)[-STROKE:].mean())
     return known.best(np.array(worth))
 
 
+def _grid(size: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """The pixels (ROWS * COLUMNS, 2), x and y, of the vertices that stand for a frame (H, W)."""
+    y, x = (
+        ((np.arange(n) + 0.5) * length / n).astype(np.int64)
+        for n, length in zip((ROWS, COLUMNS), size, strict=True)
+    )
+    return np.stack(np.broadcast_arrays(x[None, :], y[:, None]), axis=-1).reshape(-1, 2)
+
+
+def _closeness(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(n,) in 0..1: how close a vertex's two best scores (n, K + 1) are, near objects; else 0."""
+    best_two = np.sort(scores, axis=1)[:, -2:]
+    close = np.asarray(np.clip(1 - (best_two[:, 1] - best_two[:, 0]), 0, 1), float)
+    objects = (scores.argmax(axis=1) > 0).reshape(ROWS, COLUMNS).astype(np.uint8)
+    if not objects.any():  # where it is missed, it may be anywhere
+        return close
+    near = cv2.dilate(objects, np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8))
+    return np.asarray(np.where(near.ravel() > 0, close, 0), float)
+
+
 def margin(known: Known) -> int:
-    """How close the two best scores are."""
+    """How close the classifier's two best scores are."""
     return ridge(known, varies=False)
 
 
 def variance(known: Known) -> int:
-    """The variance of scores alone."""
+    """The variance of the classifier's scores alone."""
     return ridge(known, close=False)
 
 
@@ -125,12 +144,11 @@ RULES: dict[str, Callable[[Known], int | None]] = {
     "worst": worst,
     "even": even,
     "random": random,
-    "ridge": ridge,
-    "margin": margin,
     "variance": variance,
+    "margin": margin,
+    "ridge": ridge,
     "doubt": doubt,
-    "doubt-around": doubt_around,
-    "doubt-away": doubt_away,
+    "suggest": suggest,
 }
 
 

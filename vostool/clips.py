@@ -6,14 +6,16 @@ A clip is read as a stream, frame by frame, and is known by a fingerprint of its
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.errors import ClipError, UsageError
 from vostool.images import Frame, is_image, read_image
+from vostool.reading import Reading
 from vostool.sequences import Picture, is_pattern, list_pictures, missing, pattern_name
 
 if TYPE_CHECKING:
@@ -33,12 +35,14 @@ class Clip:
         path: the video file; or the folder, the image or the pattern.
         start: the first source frame taken.
         stop: the source frame to stop before, or None for all of them.
+        reading: how pictures are made of what is there.
     """
 
     name: str
     path: Path
     start: int = 0
     stop: int | None = None
+    reading: Reading = field(default_factory=Reading)
 
     @cached_property
     def pictures(self) -> list[Picture]:
@@ -111,9 +115,11 @@ class Clip:
         """BLAKE2 of the frames as they are coded, in order, and of the range taken.
 
         Renaming or moving a clip does not change it, nor does putting a video into another
-        container; editing one frame does.
+        container; editing one frame does, and so does another reading.
         """
         digest = hashlib.blake2b(digest_size=20)
+        if chosen := self.reading.as_dict():
+            digest.update(json.dumps(chosen, sort_keys=True).encode())
         if self.video is not None:
             digest.update(f"{self.video.digest}:{self.start}:{self.stop}".encode())
         if self.path.is_file() and self.pictures:
@@ -124,6 +130,17 @@ class Clip:
                 while block := stream.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()
+
+    def check_reading(self) -> None:
+        """Make sure that the choices are ones that there are for this clip.
+
+        Raises:
+            ClipError: they are not.
+        """
+        if self._is_video and self.reading.contrast:
+            raise ClipError(f"{self.path}: is a video; --contrast is for images, leave it out")
+        if not self._is_video and self.reading.deinterlace:
+            raise ClipError(f"{self.path}: images; --deinterlace is for videos, leave it out")
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Decode the frames one after the other, from number ``start`` of this clip on.
@@ -145,14 +162,15 @@ class Clip:
 
     def _from_files(self, start: int) -> Iterator[tuple[str, Frame]]:
         for picture in self.pictures[start:]:
-            yield str(picture.file), read_image(picture.file, picture.page)
+            yield str(picture.file), read_image(picture.file, picture.page, self.reading.contrast)
 
     def _from_video(self, start: int) -> Iterator[tuple[str, Frame]]:
         from vostool.video import read_frames
 
         assert self.video is not None
         begin = self.start + start
-        for frame in read_frames(self.video, begin, self.start + self.expected_frames):
+        end, deinterlace = self.start + self.expected_frames, self.reading.deinterlace
+        for frame in read_frames(self.video, begin, end, deinterlace=deinterlace):
             yield str(self.path), frame
 
 
@@ -162,6 +180,7 @@ def open_clip(
     name: str | None = None,
     frames: tuple[int, int | None] = (0, None),
     strict: bool = False,
+    reading: Reading = Reading(),  # noqa: B008 - it is frozen
 ) -> Clip:
     """Open a video file or images, and see that the first frame is one.
 
@@ -172,9 +191,11 @@ def open_clip(
         frames: the range of source frames to take, as Python counts them, (start, stop).
         strict: refuse a video that is cut off, or a pattern that leaves numbers out; else what is
             there is taken.
+        reading: how pictures are made of what is there.
 
     Raises:
-        ClipError: there is no such thing, or it holds no frames.
+        ClipError: there is no such thing, or it holds no frames; or it is not of a kind that can be
+            read so.
         ImageError: the first frame's file is not a whole image.
     """
     path = Path(source)
@@ -184,7 +205,8 @@ def open_clip(
         raise ClipError(f"{path}: a pipe or a device; give a video file or a folder of frames")
     if frames[0] < 0 or (frames[1] or 0) < 0:
         raise ClipError(f"{path}: frames {_range(frames)} counts from the end; count from 0")
-    clip = Clip(name or default_name(path), path, *frames)
+    clip = Clip(name or default_name(path), path, *frames, reading)
+    clip.check_reading()
     if clip.expected_frames == 0:
         whole = replace(clip, start=0, stop=None).expected_frames
         if whole == 0:

@@ -66,12 +66,14 @@ def page_count(file: Path) -> int:
         raise _not_whole(file, problem) from problem
 
 
-def read_image(file: Path, page: int = 0) -> Frame:
+def read_image(file: Path, page: int = 0, contrast: tuple[float, float] | None = None) -> Frame:
     """Decode one image file, upright, as RGB; grey of 16 bits is scaled to 8.
 
     Args:
         file: the image.
         page: which of its pages.
+        contrast: the values that become black and white, in the image's own numbers; OpenEXR's are
+            those of 8 bits.
 
     Raises:
         ImageError: the file is not a whole image.
@@ -80,13 +82,17 @@ def read_image(file: Path, page: int = 0) -> Frame:
         if file.suffix.lower() == EXR:
             from vostool.exr import read_exr
 
-            return read_exr(file)
+            return _spread(read_exr(file), contrast) if contrast else read_exr(file)
         with _opened(file) as image:
             image.seek(page)
             upright = ImageOps.exif_transpose(image)
+            if contrast and upright.mode[:1] in ("I", "F"):
+                grey = _spread(np.asarray(upright), contrast)
+                return np.repeat(grey[..., None], 3, axis=2)
             if upright.mode.startswith("I"):  # convert() would clip at 255, not scale
                 upright = Image.fromarray(_scaled_to_8_bits(file, np.asarray(upright)))
-            return np.asarray(upright.convert("RGB"))
+            colours = np.asarray(upright.convert("RGB"))
+            return _spread(colours, contrast) if contrast else colours
     except _UNREADABLE as problem:
         raise _not_whole(file, problem) from problem
 
@@ -136,6 +142,15 @@ def _opened(file: Path) -> Image.Image:
     return Image.open(file)
 
 
+def _spread(
+    values: npt.NDArray[np.generic], contrast: tuple[float, float]
+) -> npt.NDArray[np.uint8]:
+    """Values as those of 8 bits, the first of the contrast black and the second white."""
+    black, white = contrast
+    share = (values.astype(np.float64) - black) / (white - black)
+    return np.asarray(np.rint(255 * np.nan_to_num(share).clip(0, 1)), np.uint8)
+
+
 def _scaled_to_8_bits(file: Path, grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     """Grey of 16 bits as that of 8: 0 stays 0, and 65535 becomes 255.
 
@@ -144,7 +159,9 @@ def _scaled_to_8_bits(file: Path, grey: npt.NDArray[np.generic]) -> npt.NDArray[
     """
     values = grey.astype(np.int64)
     if values.size and not 0 <= values.min() <= values.max() <= WHITE_OF_16_BITS:
-        raise ImageError(f"{file}: has more than 16 bits a pixel; save it with 8 or 16")
+        raise ImageError(
+            f"{file}: has more than 16 bits a pixel; save it with 8 or 16, or give --contrast"
+        )
     return np.rint(values / (WHITE_OF_16_BITS / 255)).astype(np.uint8)
 
 

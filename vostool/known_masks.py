@@ -12,26 +12,37 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vostool.coco import UNKNOWN, read_coco_masks
 from vostool.errors import ScribbleError
 from vostool.images import Mask, is_image, read_mask
 from vostool.scribbles import PAINTED_BACKGROUND, Scribbles
 
 SEAM = 2
 """Pixels to each side of an outline of which nothing is said: of wider seams, thin objects lose."""
-UNKNOWN = 255
-"""The label of pixels of which nobody says what they are; or, where it is alone, the object's."""
 
 
-def read_known_masks(folder: str | Path) -> Scribbles:
-    """Read masks, named by frame as ``00012.png``: k is object k, 0 background, 255 unknown.
+def read_known_masks(source: str | Path) -> Scribbles:
+    """Read masks of some frames: k is object k, 0 background, 255 unknown.
 
-    In a mask of 0 and 255 alone, 255 is object 1.
+    Args:
+        source: a folder of images named by frame, as ``00012.png``, where in masks of 0 and 255
+            alone 255 is object 1; or a COCO file, see :func:`vostool.coco.read_coco_masks`.
 
     Raises:
-        ScribbleError: there is no such folder, no mask is in it, or none has an object.
+        ScribbleError: there is no such folder or file, no mask is in it, or none has an object.
         ImageError: a mask is not a whole image of labels.
+        UsageError: for COCO's files, pycocotools is not installed.
     """
-    folder = Path(folder)
+    source = Path(source)
+    masks = read_coco_masks(source) if source.is_file() else _read_folder(source)
+    painted = {frame: _painted(mask) for frame, mask in masks.items()}
+    scribbles = Scribbles.from_arrays(painted, str(source))
+    if not scribbles.object_ids:
+        raise ScribbleError(f"{source}: no object is in these masks; label it 1")
+    return scribbles
+
+
+def _read_folder(folder: Path) -> dict[int, Mask]:
     files = [file for file in folder.glob("*") if is_image(file) and file.stem.isdecimal()]
     if not files:
         raise ScribbleError(f"{folder}: no masks in this folder; name them by frame, as 00012.png")
@@ -44,11 +55,7 @@ def read_known_masks(folder: str | Path) -> Scribbles:
         masks[int(file.stem)] = read_mask(file)
     if {*np.unique(np.concatenate([mask.ravel() for mask in masks.values()]))} == {0, UNKNOWN}:
         masks = {frame: (mask == UNKNOWN).astype(np.uint8) for frame, mask in masks.items()}
-    painted = {frame: _painted(mask) for frame, mask in masks.items()}
-    scribbles = Scribbles.from_arrays(painted, str(folder))
-    if not scribbles.object_ids:
-        raise ScribbleError(f"{folder}: no object is in these masks; label it 1")
-    return scribbles
+    return masks
 
 
 def _painted(mask: Mask) -> npt.NDArray[np.uint8]:

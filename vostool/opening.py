@@ -15,6 +15,7 @@ from vostool.pipeline.extraction import NETWORK_HEIGHT
 from vostool.pipeline.preparation import Bar, Model, prepare
 from vostool.pipeline.progress import Say, progress_bar, say
 from vostool.presets import Preset, find_preset
+from vostool.reading import Reading
 from vostool.session import MEMORY, Session
 from vostool.store import FeatureStore, StoredClip
 
@@ -29,6 +30,7 @@ def open(
     name: str | None = None,
     frames: tuple[int, int | None] = (0, None),
     strict: bool = False,
+    reading: Reading = Reading(),  # noqa: B008 - it is frozen
 ) -> OpenClip:
     """Open a clip: a video file, images, or a name in the store.
 
@@ -40,6 +42,7 @@ def open(
         frames: the range of source frames to take, (start, stop), as Python counts them.
         strict: refuse a video that is cut off, or a sequence that leaves numbers out; else the
             frames that are there are taken.
+        reading: how pictures are made of what is there: deinterlaced, of another contrast.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.
@@ -51,7 +54,7 @@ def open(
         store = FeatureStore(store)
     if not Path(source).exists() and str(source) in store.names():
         return OpenClip(store.clip(str(source)))
-    clip = open_clip(source, name=name, frames=frames, strict=strict)
+    clip = open_clip(source, name=name, frames=frames, strict=strict, reading=reading)
     return OpenClip(store.clip(clip.name), clip)
 
 

@@ -21,6 +21,8 @@ LISTING = ".vostool.json"
 """In a folder of vostool's: which files it put there."""
 MARK = b"\x00\x00\x00\x0ffreevostool"
 """At the end of a video: a box of the MP4 format that players pass over."""
+MATROSKA, VOID = b"\x1a\x45\xdf\xa3", b"\xec"
+"""How Matroska's files begin, WebM's among them; and its element that players pass over."""
 
 
 def check_apart(output: Path, inputs: Iterable[Path]) -> None:
@@ -141,9 +143,11 @@ def listed_files(folder: Path) -> set[str]:
 
 
 def mark_video(file: Path) -> None:
-    """Mark an MP4 as vostool's."""
-    with file.open("ab") as stream:
-        stream.write(MARK)
+    """Mark an MP4, a MOV or a WebM as vostool's."""
+    with file.open("r+b") as stream:
+        matroska = stream.read(len(MATROSKA)) == MATROSKA
+        stream.seek(0, 2)
+        stream.write(VOID + bytes([0x80 | len(MARK)]) + MARK if matroska else MARK)
 
 
 def is_our_video(file: Path) -> bool:

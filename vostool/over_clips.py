@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from vostool.adapter import Adapter, Lesson, Suggestion, fit
+from vostool.adapter import Adapter, Lesson, fit
 from vostool.errors import UsageError
 from vostool.masks import Mask
 from vostool.opening import OpenClip, open
-from vostool.pipeline.compatibility import features_for
-from vostool.pipeline.suggestion import Suggestions
+from vostool.pipeline.suggestion import Suggestion, best_of
 from vostool.presets import Preset
 from vostool.scribbles import AnyScribbles
 from vostool.session import Session
@@ -99,6 +98,7 @@ def suggest(
     count: int = 3,
     *,
     store: str | Path | FeatureStore | None = None,
+    device: str = "auto",
 ) -> list[Suggestion]:
     """Which clip and frame to draw on next, the best first, as ``vostool suggest`` does.
 
@@ -107,14 +107,16 @@ def suggest(
         clips: to choose from, with features of the same networks.
         count: how many frames, at most.
         store: the feature store of clips that are not opened, as of :func:`vostool.open`.
+        device: where networks run.
 
     Raises:
         AdapterError: it cannot read a clip's features.
         StoreError: features are missing or damaged.
     """
     learnt = Adapter.read(adapter) if isinstance(adapter, (str, Path)) else adapter
-    suggestions = Suggestions(learnt, count, len(clips))
+    found: list[Suggestion] = []
     for given in clips:
         clip = given if isinstance(given, OpenClip) else open(given, store=store)
-        suggestions.look(features_for(learnt, clip.stored))
-    return suggestions.best()
+        session = Session.resume(clip.stored.store, [learnt], clip=clip.name, device=device)
+        found += session.suggest(count, clips=len(clips))
+    return best_of(found, count)

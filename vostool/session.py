@@ -14,7 +14,7 @@ from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vostool.adapter import Adapter, Lesson, Samples, Suggestion, fit
+from vostool.adapter import Adapter, Lesson, Samples, fit
 from vostool.cleaning import Cleaning
 from vostool.clips import default_name
 from vostool.errors import AdapterError, ClipError, UsageError
@@ -44,7 +44,7 @@ from vostool.pipeline.prediction import (
 from vostool.pipeline.predictors import FindPredictor, Fit, find_predictor
 from vostool.pipeline.progress import Progress, quiet
 from vostool.pipeline.refinement import check_strokes, refine
-from vostool.pipeline.suggestion import Suggestions
+from vostool.pipeline.suggestion import Suggestion, choose, frames_to_look_at
 from vostool.presets import Preset
 from vostool.scribbles import AnyScribbles, as_scribbles
 from vostool.store import FeatureReader, FeatureStore, KeptFeatures, StoredClip
@@ -297,22 +297,36 @@ class Session:
         self._check_frame(frame)
         return predict_sure(self._models(), frame)
 
-    def suggest(self, count: int = 3, *, progress: Progress = quiet) -> list[Suggestion]:
+    def suggest(
+        self, count: int = 3, *, clips: int = 1, progress: Progress = quiet
+    ) -> list[Suggestion]:
         """The frames on which strokes are expected to teach most, the best first.
-
-        Of several models the first is asked.
 
         Args:
             count: how many frames, at most.
+            clips: how many clips compete; of many, fewer frames of each are looked at.
             progress: told of frames looked at.
 
         Raises:
             UsageError: there has been no round yet.
             StoreError: the features are damaged.
         """
-        suggestions = Suggestions(self._learnt()[0], count)
-        suggestions.look(self._readers[0], progress)
-        return suggestions.best()
+        looked_at = frames_to_look_at(self.frames, clips)
+        confidences: dict[int, float] = {}
+        for done, frame in enumerate(looked_at, 1):
+            _, confidences[frame] = self.mask_with_confidence(frame)
+            progress(done, len(looked_at))
+        return self.choose(confidences, count)
+
+    def choose(self, confidences: Mapping[int, float], count: int = 3) -> list[Suggestion]:
+        """As :meth:`suggest`, of masks that are made already.
+
+        Args:
+            confidences: of their masks, by frame, as :meth:`mask_with_confidence` gives them.
+            count: how many frames, at most.
+        """
+        drawn = set(self.strokes.frame.tolist())
+        return choose(confidences, self.frames, drawn, count, self._readers[0].clip_name)
 
     def masks(self, first: int | None = None) -> Iterator[tuple[int, Mask]]:
         """The masks of all frames, each as it is made: the frame's number and (H, W) uint8.

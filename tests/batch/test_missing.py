@@ -15,6 +15,7 @@ from tests.batch.stubs import Stamper, stub_clips, stub_task
 from tests.conftest import Vostool, moving_square
 from vostool.batch.missing import Stamps, source_bytes
 from vostool.batch.task import Task
+from vostool.store.layout import clip_folder
 
 BOTH = ("extract", "propagate")
 
@@ -65,7 +66,7 @@ def test_what_is_not_whole_is_missing(tmp_path: Path) -> None:
     for clip, name, content in (
         (first, "manifest.json", None), (second, "zarr.json", "{"), (third, "zarr.json", "{}")
     ):  # fmt: skip
-        file = Path(task.store) / f"{clip}.zarr" / task.backbone / "backbone" / name
+        file = clip_folder(Path(task.store), clip) / task.backbone / "backbone" / name
         file.unlink() if content is None else file.write_text(content)
         assert missing(task, clip, sources[clip]) == BOTH
     assert missing(task, whole, sources[whole]) == ()

@@ -10,16 +10,18 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from vostool.adapter import Suggestion
+from vostool.adapter import Samples
 from vostool.errors import AdapterError, VostoolError
 from vostool.page.document import Drawn, Round
 from vostool.page.messages import LabelMap
 from vostool.page.worker import Worker
 from vostool.pipeline.progress import Progress
+from vostool.pipeline.suggestion import Suggestion, choose
 from vostool.scribbles import Scribbles, Stroke
 from vostool.session import Session
 
 FRAMES = 30
+DOUBTFUL = 17
 
 
 class SlowSession:
@@ -30,6 +32,7 @@ class SlowSession:
     """
 
     frames, size = FRAMES, (2, 2)
+    strokes = Samples.empty()
 
     def __init__(self) -> None:
         self.learnt: list[tuple[int, list[int] | None]] = []
@@ -55,15 +58,12 @@ class SlowSession:
     def mask(self, frame: int) -> np.ndarray[Any, Any]:
         return np.full((2, 2), len(self.learnt), np.uint8)
 
-    def suggest(self, count: int, *, progress: Progress) -> list[Suggestion]:
-        for frame in range(FRAMES):
-            progress(frame, FRAMES)
-            time.sleep(0.005)
-        return [Suggestion(frame, 1.0) for frame in range(count)]
+    def choose(self, confidences: dict[int, float], count: int) -> list[Suggestion]:
+        return choose(confidences, FRAMES, [], count, "slow")
 
     def mask_with_confidence(self, frame: int) -> tuple[np.ndarray[Any, Any], float]:
         time.sleep(0.01)
-        return self.mask(frame), 0.5
+        return self.mask(frame), 0.1 if frame == DOUBTFUL else 0.9
 
 
 class Listener:
@@ -216,14 +216,29 @@ def test_saving_gives_way_to_a_stroke_and_begins_again(worker: Worker, told: Lis
 
 
 def test_suggestions_give_way_to_a_stroke_and_begin_again(worker: Worker, told: Listener) -> None:
+    """They are of the masks that are shown, and make none anew."""
     worker.want(rounds(3), ("r1",), 1)
-    worker.start()
     worker.suggest()
-    until(lambda: len(told.masks) == FRAMES)
-    time.sleep(0.03)
+    worker.start()
+    until(lambda: len(told.masks) > 3)
     worker.want(rounds(3, 9), ("r1", "r2"), 2)
     until(lambda: told.suggestions != [])
-    assert told.suggestions == [(2, [0, 1, 2])] and len(told.masks) == 2 * FRAMES
+    ((version, frames),) = told.suggestions
+    assert version == 2 and frames[0] == DOUBTFUL and len(frames) == 3
+    until(lambda: sum(version == 2 for version, _ in told.masks) == FRAMES)
+
+
+def test_of_a_long_clip_the_masks_that_suggestions_take_come_first(
+    worker: Worker, told: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vostool.pipeline.suggestion.MOST_FRAMES", 4)
+    worker.want(rounds(3), ("r1",), 1)
+    worker.look(3)
+    worker.suggest()
+    worker.start()
+    until(lambda: told.suggestions != [])
+    assert [frame for _, frame in told.masks][:5] == [3, 0, 10, 19, 29]
+    assert set(told.suggestions[0][1]) <= {0, 10, 19, 29}
 
 
 def test_nothing_is_begun_while_the_pen_is_down(worker: Worker, told: Listener) -> None:

@@ -15,9 +15,12 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+import OpenEXR
 import pytest
 import supervision
 import tifffile
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
 from cvat_sdk.masks import decode_mask
 from faster_coco_eval import mask as faster_coco_mask
 from hypothesis import given, settings
@@ -32,7 +35,7 @@ from tests.video.footage import Kind, write_clip
 from vostool.adapter import Adapter
 from vostool.cleaning import Cleaning
 from vostool.clips import open_clip, open_davis_sequence
-from vostool.images import Frame, Mask, read_mask
+from vostool.images import Frame, Mask, read_image, read_mask
 from vostool.opening import OpenClip
 from vostool.outputs import LISTING
 from vostool.session import Session
@@ -299,11 +302,59 @@ def test_prores_keeps_the_mask_to_the_pixel(export: Export) -> None:
         assert abs(picture[:height, :width, :3].astype(int) - shown(frame)).mean() < 2
 
 
+def vp9_frames(file: Path) -> list[VideoFrame]:
+    """The frames of a WebM, by libvpx: FFmpeg's own decoder leaves alpha out."""
+    decoder = VideoCodecContext.create("libvpx-vp9", "r")
+    with av.open(file) as container:
+        assert container.streams.video[0].metadata["alpha_mode"] == "1"
+        decoded = [frame for packet in container.demux(video=0) for frame in decoder.decode(packet)]
+    assert {frame.format.name for frame in decoded} == {"yuva420p"}
+    return decoded
+
+
+def alpha_plane(frame: VideoFrame) -> npt.NDArray[np.uint8]:
+    """As it was decoded: FFmpeg's conversion to RGBA spoils the edge of some widths."""
+    plane = frame.planes[3]
+    return np.frombuffer(bytes(plane), np.uint8).reshape(plane.height, -1)[:, : plane.width]
+
+
+def test_vp9_keeps_the_mask_at_a_half(export: Export) -> None:
+    """Each pixel is on its side of it, single ones too; alpha and colours are nearly right."""
+    out = export("vp9")
+    frames = vp9_frames(out)
+    assert len(frames) == FRAMES
+    for frame, picture in enumerate(frames):
+        alpha, inside = alpha_plane(picture).astype(int), MASKS[frame] > 0
+        np.testing.assert_array_equal(alpha > 127, inside)
+        assert np.abs(alpha - 255 * inside).max() < 64
+        colours = picture.to_ndarray(format="rgb24").astype(int)
+        assert abs(colours - shown(frame)).mean() < 4
+    assert open_clip(out).incomplete is None
+    export("vp9")  # it is known as vostool's
+
+
+def test_exr_is_light_times_alpha(export: Export) -> None:
+    """By OpenEXR's own reader; and by vostool's, the colours as they were."""
+    out = export("exr")
+    for frame, mask in enumerate(MASKS):
+        file = out / f"{frame:05d}.exr"
+        with OpenEXR.File(str(file)) as opened:
+            picture = opened.channels()["RGBA"].pixels
+        assert picture.dtype == np.float16
+        np.testing.assert_array_equal(picture[..., 3], mask > 0)
+        assert not picture[mask == 0].any()
+        grey = shown(frame)[mask > 0] / 255  # all of it above the curve's straight part
+        light = ((grey + 0.055) / 1.055) ** 2.4
+        np.testing.assert_allclose(picture[mask > 0][:, :3], light, rtol=0.002, atol=0.0005)
+        again = read_image(file).astype(int)
+        assert np.abs(again - shown(frame))[mask > 0].max() <= 1
+
+
 def test_videos_show_each_frame_when_the_clip_does(folder: Path, vostool: Vostool) -> None:
     times = (0, 40, 200, 240, 500, 510)
     kind = Kind("uneven.mkv", "ffv1", "yuv420p", {}, frames=FRAMES, size=SIZE, times=times)
     write_clip(folder / "uneven.mkv", kind)
-    for form in ("png-mov", "prores", "overlay"):
+    for form in ("png-mov", "prores", "vp9", "overlay"):
         out = folder / f"{form}{WRITERS[form].suffix}"
         done = vostool("export", "swan", "--as", form, "--clip", "uneven.mkv", "--out", out)
         assert done.status == 0, done.err
@@ -463,15 +514,22 @@ def test_soft_alpha_is_the_probability_of_any_object(
 ) -> None:
     want = 1 - probabilities(two_objects, tmp_path)[:, 0]
     assert ((want > 0.1) & (want < 0.9)).any()
-    for form, out in (("cutout", "soft"), ("png-mov", "soft.mov"), ("prores", "pro.mov")):
+    made = {"cutout": "s", "png-mov": "s.mov", "prores": "p.mov", "exr": "e", "vp9": "v.webm"}
+    for form, out in made.items():
         done = vostool("export", "--adapter", two_objects, "--as", form, "--soft", "--out", out)
         assert done.status == 0, done.err
-    files = sorted((tmp_path / "soft").glob("*.png"))
+    files = sorted((tmp_path / "s").glob("*.png"))
     pictures = [np.asarray(Image.open(file))[..., 3] for file in files]
     np.testing.assert_array_equal(pictures, np.rint(255 * want))
-    lossless = [picture[..., 3] for picture in alpha_frames(tmp_path / "soft.mov")]
+    lossless = [picture[..., 3] for picture in alpha_frames(tmp_path / "s.mov")]
     np.testing.assert_array_equal(lossless, pictures)
-    coded = np.array([picture[:96, :128, 3] for picture in alpha_frames(tmp_path / "pro.mov")], int)
+    for frame, picture in enumerate(pictures):
+        with OpenEXR.File(str(tmp_path / "e" / f"{frame:05d}.exr")) as opened:
+            alpha = opened.channels()["RGBA"].pixels[..., 3]
+        np.testing.assert_allclose(255 * alpha.astype(float), picture, atol=0.13)
+    rough = np.array([alpha_plane(picture) for picture in vp9_frames(tmp_path / "v.webm")], int)
+    assert np.abs(rough - np.array(pictures)).mean() < 2
+    coded = np.array([picture[:96, :128, 3] for picture in alpha_frames(tmp_path / "p.mov")], int)
     assert np.abs(coded - np.array(pictures)).max() <= 1
 
 

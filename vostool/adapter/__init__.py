@@ -8,7 +8,6 @@ from vostool.adapter.fitting import fit
 from vostool.adapter.lessons import LearntClip, Lesson, Provenance
 from vostool.adapter.ridge import SufficientStatistics, solve
 from vostool.adapter.sampling import Samples, sample_round, scribbled_pixels
-from vostool.adapter.suggestion import Suggestion
 
 __all__ = [
     "Adapter",
@@ -17,7 +16,6 @@ __all__ = [
     "Provenance",
     "Samples",
     "SufficientStatistics",
-    "Suggestion",
     "fit",
     "sample_round",
     "scribbled_pixels",

@@ -144,10 +144,10 @@ def _seconds(stamp: Stamp) -> float:
 def _fingerprint(source: str, stamp: Stamp) -> str | None:
     """A clip's fingerprint: by its stamp, or of its content where that may have changed."""
     path, metadata = Path(source), stamp.metadata
-    whole = (metadata.start, metadata.stop) == (0, None)
-    if whole and metadata.source == str(path.resolve()) and not _changed(path, stamp):
+    plain = (metadata.start, metadata.stop) == (0, None) and not metadata.reading
+    if plain and metadata.source == str(path.resolve()) and not _changed(path, stamp):
         return metadata.fingerprint
-    if not whole:
+    if not plain:
         return None
     try:
         return open_clip(path).fingerprint

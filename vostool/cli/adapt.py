@@ -48,9 +48,9 @@ Examples:
     "--masks",
     "known",
     type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Masks of some frames, of any tool, named by frame as 00012.png (k object k, 0 "
-    "background, 255 unknown): a round before all strokes.",
+    metavar="DIR|COCO.json",
+    help="Masks of some frames, of any tool: images named by frame as 00012.png (k object k, 0 "
+    "background, 255 unknown), or a COCO or YouTube-VIS file: a round before all strokes.",
 )
 @click.option(
     "--from",

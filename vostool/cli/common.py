@@ -16,6 +16,7 @@ from vostool.cli import completion
 from vostool.errors import VostoolError
 from vostool.pipeline.progress import say
 from vostool.presets import FEATURES, PRESETS
+from vostool.reading import Reading
 
 if TYPE_CHECKING:
     from vostool.mask_propagation import Refiner
@@ -53,8 +54,8 @@ store_option = click.option(
     envvar="VOSTOOL_STORE",
     default=Path("vostool-store"),
     show_default="$VOSTOOL_STORE or ./vostool-store",
-    metavar="DIR|s3://BUCKET/PREFIX",
-    help="The feature store: a folder, or a place in a bucket.",
+    metavar="DIR|URL",
+    help="The feature store: a folder, or s3://BUCKET/PREFIX.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
 device_option = click.option(
@@ -197,6 +198,40 @@ strict_option = click.option(
     help="Refuse a video that is cut off, or a sequence that leaves numbers out.  [default: take "
     "the frames that are there, and say so]",
 )
+
+
+def _contrast(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    try:
+        black, white = map(float, value.split(":"))
+    except ValueError:
+        raise click.BadParameter(f"{value!r}; give it as 200:4000") from None
+    return black, white
+
+
+def reading_options(command: Command) -> Command:
+    """The options of :class:`vostool.reading.Reading`, given to a command as ``reading``."""
+
+    @wraps(command)
+    def called(deinterlace: bool, contrast: tuple[float, float] | None, **given: Any) -> None:
+        command(reading=Reading(deinterlace, contrast), **given)
+
+    for option in (
+        click.option(
+            "--contrast", callback=_contrast, metavar="LOW:HIGH",
+            help="Of images, the values that become black and white.  [default: all of their bits]",
+        ),
+        click.option(
+            "--deinterlace", is_flag=True, help="Of an interlaced video, mend every second line."
+        ),
+    ):  # fmt: skip
+        called = option(called)
+    return called
+
+
 name_option = click.option(
     "--name", help="The clip's name in the store; by default the file's or folder's."
 )

@@ -12,11 +12,15 @@ def clips(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     """Names of clips in the store."""
     import os
 
+    from vostool.errors import VostoolError
     from vostool.opening import DEFAULT_STORE, STORE_VARIABLE
     from vostool.store import FeatureStore
 
     root = ctx.params.get("store_root") or os.environ.get(STORE_VARIABLE) or DEFAULT_STORE
-    return _items(FeatureStore(root).names(), incomplete)
+    try:
+        return _items(FeatureStore(root).names(), incomplete)
+    except VostoolError:  # a bucket that cannot be reached: this is no place to say so
+        return []
 
 
 def backbones(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -14,11 +14,13 @@ from vostool.cli.common import (
     frames_option,
     json_option,
     one_blas_thread,
+    reading_options,
     report,
     store_option,
 )
 from vostool.cli.completion import clips
 from vostool.pipeline.progress import progress_bar
+from vostool.reading import Reading
 from vostool.writers import WRITERS
 
 EPILOG = """\b
@@ -61,6 +63,7 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
     help="What the masks of a folder are of, as vostool extract takes it.",
 )
 @frames_option
+@reading_options
 @cleaning_options
 @click.option("--soft", is_flag=True, help="Alpha as the decoder's probabilities, with --adapter.")
 @click.option(
@@ -86,6 +89,7 @@ def command(
     cleaning: dict[str, Any],
     soft: bool,
     overlap: bool,
+    reading: Reading,
 ) -> None:
     """Write masks in the formats of other tools.
 
@@ -109,7 +113,7 @@ def command(
         if adapter_files:
             count = _of_session(masks, adapter_files, store_root, device, form, out, how)
         else:
-            count = _of_folder(Path(str(masks)), source, frames, form, out, how)
+            count = _of_folder(Path(str(masks)), source, frames, reading, form, out, how)
     report({"out": str(out), "format": form, "frames": count}, as_json, str(out))
 
 
@@ -117,6 +121,7 @@ def _of_folder(
     masks: Path,
     source: Path | None,
     frames: tuple[int, int | None],
+    reading: Reading,
     form: str,
     out: Path,
     how: dict[str, Any],
@@ -124,7 +129,7 @@ def _of_folder(
     from vostool.clips import open_clip
     from vostool.pipeline.export import export, open_masks
 
-    clip = None if source is None else open_clip(source, frames=frames)
+    clip = None if source is None else open_clip(source, frames=frames, reading=reading)
     return export(open_masks(masks), form, out, clip=clip, **how)
 
 

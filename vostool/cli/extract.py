@@ -16,6 +16,7 @@ from vostool.cli.common import (
     json_option,
     name_option,
     random_weights_option,
+    reading_options,
     report,
     shard_option,
     store_option,
@@ -23,6 +24,7 @@ from vostool.cli.common import (
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar, say
+from vostool.reading import Reading
 
 EPILOG = """\b
 Examples:
@@ -42,6 +44,7 @@ Examples:
 @name_option
 @frames_option
 @strict_option
+@reading_options
 @click.option(
     "--davis-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -64,6 +67,7 @@ def command(
     shard: tuple[int, int],
     device: str,
     as_json: bool,
+    reading: Reading,
 ) -> None:
     """Run the backbone over clips and keep their features.
 
@@ -79,11 +83,13 @@ def command(
     sources = expand(clips)
     if name is not None and len(sources) != 1:
         raise click.UsageError("--name goes with one clip")
+    if davis_root is not None and reading != Reading():
+        raise click.UsageError("--deinterlace and --contrast do not go with --davis-root")
 
     def opened(source: str) -> Clip:
         if davis_root is not None:
             return open_davis_sequence(davis_root, source, name=name, frames=frames)
-        return open_clip(source, name=name, frames=frames, strict=strict)
+        return open_clip(source, name=name, frames=frames, strict=strict, reading=reading)
 
     if name is None:
         name_clips(sources)

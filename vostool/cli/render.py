@@ -134,14 +134,14 @@ def render(
         if output is not None:
             check_apart(output, adapter_files)
     adapters = [Adapter.read(file) for file in adapter_files]
+    store = FeatureStore(store_root)
 
     def work(clip: str) -> None:
         folder = out / clip if many else out
         maps = uncertainty / clip if many and uncertainty is not None else uncertainty
         if refiner is not None:
             check_clip(adapters[0], clip)
-        store, named = FeatureStore(store_root), clip if names else None
-        session = Session.resume(store, adapters, clip=named, device=device)
+        session = Session.resume(store, adapters, clip=clip if names else None, device=device)
         with progress_bar(f"{what} {clip}") as progress:
             frames = session.save(
                 folder, overlay=overlay_file, uncertainty=maps, refiner=refiner, cleaning=clean,

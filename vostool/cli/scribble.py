@@ -24,10 +24,12 @@ from vostool.cli.common import (
     one_blas_thread,
     preset_option,
     random_weights_option,
+    reading_options,
     seed_option,
     store_option,
     weights_option,
 )
+from vostool.reading import Reading
 
 if TYPE_CHECKING:
     from vostool.clips import Clip
@@ -76,6 +78,7 @@ Examples:
 @click.option("--no-browser", is_flag=True, help="Print the URL alone.")
 @name_option
 @frames_option
+@reading_options
 @height_option
 @store_option
 @fitted_backbone_option
@@ -97,6 +100,7 @@ def command(
     frames: tuple[int, int | None],
     store_root: Path | str,
     device: str,
+    reading: Reading,
     **_: object,
 ) -> None:
     """Draw on a clip in a browser, and see its masks as you draw.
@@ -123,7 +127,7 @@ def command(
             f"beside {store_root} no strokes can be kept; name a folder of this machine's disk "
             "with --session"
         )
-    opened = vostool.open(clip, store=store_root, name=name, frames=frames)
+    opened = vostool.open(clip, store=store_root, name=name, frames=frames, reading=reading)
     folder = session_folder or Path(store_root).parent / f"{opened.name}.scribbles"
     settings = settle(folder, _asked(click.get_current_context().params))
     source = _frames_of(opened, settings.get("backbone", DEFAULT))

@@ -22,6 +22,7 @@ from vostool.cli.common import (
     overlay_option,
     preset_option,
     random_weights_option,
+    reading_options,
     refine_option,
     refiner_weights_option,
     report,
@@ -31,6 +32,7 @@ from vostool.cli.common import (
     weights_option,
 )
 from vostool.pipeline.progress import progress_bar
+from vostool.reading import Reading
 
 EPILOG = """\b
 Example:
@@ -57,6 +59,7 @@ Example:
 @name_option
 @frames_option
 @strict_option
+@reading_options
 @height_option
 @store_option
 @backbone_option
@@ -92,6 +95,7 @@ def command(
     any_clip: bool,
     force: bool,
     as_json: bool,
+    reading: Reading,
 ) -> None:
     """All in one, for a first try: extract, propagate for the preset paper, adapt, render.
 
@@ -108,7 +112,7 @@ def command(
     for output in (out, *([] if overlay_file is None else [overlay_file])):
         check_apart(output, [Path(clip), *files])
     rounds = [read_scribbles(file) for file in files]
-    source = open_clip(clip, name=name, frames=frames, strict=strict)
+    source = open_clip(clip, name=name, frames=frames, strict=strict, reading=reading)
     for scribbles in rounds:
         scribbles.check_against(source.expected_frames, source.size)
     session = OpenClip(FeatureStore(store_root).clip(source.name), source).session(

@@ -9,6 +9,7 @@ import click
 
 from vostool.cli import completion
 from vostool.cli.common import (
+    device_option,
     expand,
     for_each,
     json_option,
@@ -45,37 +46,40 @@ Examples:
     help="How many frames, at most.",
 )
 @store_option
+@device_option
 @json_option
 def command(
     names: tuple[str, ...],
     adapter_file: Path,
     count: int,
     store_root: Path | str,
+    device: str,
     as_json: bool,
 ) -> None:
     """Say on which frames to scribble next, the best first.
 
-    They are those where the classifier is least determined next to the objects: each is chosen as
-    if the ones before it had been drawn on. NAME is a clip in the store; by default the one that
-    the adapter was fitted on. Of several clips, or - for one a line on standard input, the frames
-    are the best of all of them.
+    They are those where masks are least sure, there and on the frames around: each is chosen as if
+    the ones before it had been drawn on. NAME is a clip in the store; by default the one that the
+    adapter was fitted on. Of several clips, or - for one a line on standard input, the frames are
+    the best of all of them.
     """
     one_blas_thread()
     from vostool.adapter import Adapter
-    from vostool.pipeline.compatibility import features_for
-    from vostool.pipeline.suggestion import Suggestions
+    from vostool.pipeline.suggestion import Suggestion, best_of
+    from vostool.session import Session
     from vostool.store import FeatureStore
 
     adapter, store = Adapter.read(adapter_file), FeatureStore(store_root)
     clips = list(dict.fromkeys(expand(names))) if names else [adapter.only_clip]
-    suggestions = Suggestions(adapter, count, len(clips))
+    found: list[Suggestion] = []
 
     def look(clip: str) -> None:
+        session = Session.resume(store, [adapter], clip=clip, device=device)
         with progress_bar(f"suggest {clip}") as progress:
-            suggestions.look(features_for(adapter, store.clip(clip)), progress)
+            found.extend(session.suggest(count, clips=len(clips), progress=progress))
 
     def tell() -> None:
-        best = suggestions.best()
+        best = best_of(found, count)
         if as_json:
             print_rows(asdict(one) for one in best)
         else:

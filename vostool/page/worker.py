@@ -23,6 +23,7 @@ from vostool.page.document import Round
 from vostool.page.messages import MARKS, LabelMap
 from vostool.pipeline.prediction import outwards
 from vostool.pipeline.progress import Progress
+from vostool.pipeline.suggestion import frames_to_look_at
 from vostool.scribbles import BACKGROUND, PAINTED_BACKGROUND, UNMARKED, Stroke
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Worker(threading.Thread):
         self._version = -1
         self._learnt: tuple[Round, ...] = ()
         self._made: set[int] = set()
+        self._confidences: dict[int, float] = {}
         self._corrected: tuple[tuple[Round, ...], dict[int, Mask]] = ((), {})
 
     def want(self, rounds: tuple[Round, ...], sources: tuple[str, ...], version: int) -> None:
@@ -146,7 +148,7 @@ class Worker(threading.Thread):
             self._changed.notify()
 
     def suggest(self) -> None:
-        """Find frames to draw on, as soon as there are no masks to make."""
+        """Find frames to draw on, as soon as there is the mask that is looked at."""
         with self._changed:
             self._wish.suggest = True
             self._changed.notify()
@@ -192,16 +194,17 @@ class Worker(threading.Thread):
                     return None
                 if wish.version != self._version:
                     self._made.clear()
+                    self._confidences.clear()
                     return lambda: self._learn(session, wish)
                 if (held := wish.hold - time.monotonic()) > 0:
                     self._changed.wait(held)
                     continue
-                missing = set(range(session.frames)) - self._made if session.rounds else ()
+                missing = set(range(session.frames)) - self._made if session.rounds else set()
+                if wish.suggest and wish.frame not in missing:
+                    return lambda: self._suggest(session, missing)
                 if missing:
                     frame = next(f for f in outwards(wish.frame, session.frames) if f in missing)
                     return lambda: self._make(session, frame)
-                if wish.suggest:
-                    return lambda: self._suggest(session)
                 if wish.save:
                     return lambda: self._write(session)
                 self._changed.wait()
@@ -241,23 +244,22 @@ class Worker(threading.Thread):
     def _make(self, session: Session, frame: int) -> None:
         self._made.add(frame)  # also one that cannot be made is not tried again
         mask, sure = session.mask_with_confidence(frame)
+        self._confidences[frame] = sure
         self._told.mask(LabelMap.of(mask, frame, version=self._version, confidence=sure))
 
-    def _suggest(self, session: Session) -> None:
-        """Find frames to draw on; what is drawn meanwhile comes first, and then it begins again."""
-
-        def progress(done: int, total: int) -> None:
-            self._check_wish(self._version)
-            self._told.progress("suggest", done, total)
-
-        try:
-            found = session.suggest(SUGGESTIONS, progress=progress) if session.rounds else []
-        except _Interrupted:
-            self._told.progress("", 0, 0)
-            raise
+    def _suggest(self, session: Session, missing: set[int]) -> None:
+        """Find frames to draw on, or make one more mask of those that it takes to find them."""
+        looked_at = frames_to_look_at(session.frames) if session.rounds else []
+        wanted = [frame for frame in looked_at if frame in missing]
+        if wanted:
+            self._told.progress("suggest", len(looked_at) - len(wanted), len(looked_at))
+            self._make(session, wanted[0])
+            return
         with self._changed:
             self._wish.suggest = False
         self._told.progress("", 0, 0)
+        there = {f: self._confidences[f] for f in looked_at if f in self._confidences}
+        found = session.choose(there, SUGGESTIONS) if there else []
         self._told.suggested([one.frame for one in found], self._version)
 
     def _write(self, session: Session) -> None:

@@ -64,8 +64,9 @@ def extract(
     """
     key = backbone_key(clip.fingerprint, backbone, weights, network_height)
     metadata = ClipMetadata(
-        str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint
-    )
+        str(clip.path.resolve()), clip.start, clip.stop, clip.size, clip.fps, clip.fingerprint,
+        clip.reading.as_dict(),
+    )  # fmt: skip
     check_not_taken(stored, clip)
     if clip.incomplete:
         say(clip.incomplete)

@@ -20,6 +20,7 @@ from vostool.pipeline.predictors import (
     sure_mask,
 )
 from vostool.pipeline.runtime import ahead
+from vostool.reading import Reading
 from vostool.store import FeatureReader, Features
 
 
@@ -157,8 +158,9 @@ def source_clip(reader: FeatureReader) -> Clip:
     metadata = reader.metadata
     try:
         clip = open_clip(
-            metadata.source, name=reader.clip_name, frames=(metadata.start, metadata.stop)
-        )
+            metadata.source, name=reader.clip_name, frames=(metadata.start, metadata.stop),
+            reading=Reading.from_dict(metadata.reading),
+        )  # fmt: skip
         if clip.fingerprint != metadata.fingerprint:
             raise ClipError(f"{metadata.source}: has other frames than its features were made of")
         return clip

@@ -132,7 +132,7 @@ class StoredClip:
         return Stage(files, self.name)
 
     def stamp(self, network: str, stage: str) -> Stamp | None:
-        """What a finished stage says of itself, or None; see :func:`vostool.store.stamp`."""
+        """What a finished stage says of itself, or None; for those who have many."""
         return read_stamp(self._medium.files(self.name, network, stage))
 
     def find(self, network: str, stage: str) -> Stage | None:

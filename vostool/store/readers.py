@@ -89,7 +89,7 @@ class ConcatFeatures:
         self.frames = backbone.frames
         self.metadata = backbone.metadata
         self.cache_key = CacheKey({**backbone.cache_key.made_from, **context.cache_key.made_from})
-        self.networks = context.networks
+        self.networks = {**backbone.networks, "model": context.cache_key.made_from.get("model")}
         self.pyramid = backbone.pyramid.with_context(context.pyramid)
 
     def read(self, start: int, stop: int) -> Features:

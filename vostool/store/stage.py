@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class ClipMetadata:
         size: (H, W) of a frame.
         fps: frames a second.
         fingerprint: of the frames' content.
+        reading: how they were read, by :meth:`vostool.reading.Reading.as_dict`.
     """
 
     source: str
@@ -50,6 +51,7 @@ class ClipMetadata:
     size: tuple[int, int]
     fps: float
     fingerprint: str
+    reading: dict[str, Any] = field(default_factory=dict)
 
 
 class Stage:
@@ -243,4 +245,5 @@ def metadata_of(stored: dict[str, Any]) -> ClipMetadata:
         (height, width),
         stored["fps"],
         str(stored["fingerprint"]),
+        dict(stored.get("reading", {})),
     )

@@ -19,8 +19,8 @@ class StageFiles(Protocol):
     def kind(self) -> str:
         """Which stage it is, ``backbone`` or ``context``."""
 
-    def beside(self, kind: str) -> StageFiles:
-        """The files of the same network's stage of another kind, whether it is there or not."""
+    def beside(self, stage: str) -> StageFiles:
+        """The files of another stage of the same clip and network."""
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest, which is written last.
@@ -29,19 +29,18 @@ class StageFiles(Protocol):
             OSError: the system does not say.
         """
 
-    def read(self, path: str) -> bytes:
-        """A file's content.
+    def read_group(self) -> bytes:
+        """What zarr says of the stage as a group, unchecked: for those who look at many.
 
         Raises:
             OSError: it is missing, or cannot be read.
         """
 
-    def read_group(self) -> bytes:
-        """What the stage says of itself: the metadata of the group of its arrays.
+    def read(self, path: str) -> bytes:
+        """A file's content.
 
         Raises:
             OSError: it is missing, or cannot be read.
-            ValueError: the manifest that tells where it lies is no manifest.
         """
 
     def read_each(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:

@@ -33,21 +33,21 @@ class StageFolder:
         """Which stage it is."""
         return self.folder.name
 
-    def beside(self, kind: str) -> StageFolder:
-        """The folder of the same network's stage of another kind."""
-        return StageFolder(self.folder.parent / kind)
+    def beside(self, stage: str) -> StageFolder:
+        """Another stage of the same clip and network."""
+        return StageFolder(self.folder.parent / stage)
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest."""
         return (self.folder / MANIFEST).exists()
 
+    def read_group(self) -> bytes:
+        """What zarr says of the stage as a group."""
+        return self.read(GROUP)
+
     def read(self, path: str) -> bytes:
         """A file's content."""
         return (self.folder / path).read_bytes()
-
-    def read_group(self) -> bytes:
-        """What the stage says of itself."""
-        return self.read(GROUP)
 
     def read_each(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """The contents of many files, one after the other."""

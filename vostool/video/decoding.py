@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice
 
 from av.video.frame import VideoFrame
 
@@ -11,6 +12,7 @@ from vostool.errors import ClipError
 from vostool.images import Frame
 from vostool.video.colour import Viewer
 from vostool.video.container import Trouble
+from vostool.video.deinterlacing import NEIGHBOURS, deinterlaced
 from vostool.video.index import VideoIndex
 from vostool.video.listing import Keyframe
 from vostool.video.seeking import decode_from
@@ -33,8 +35,31 @@ class _AstrayError(Exception):
         self.frame, self.reason = frame, reason
 
 
-def read_frames(index: VideoIndex, start: int, stop: int) -> Iterator[Frame]:
+def read_frames(
+    index: VideoIndex, start: int, stop: int, *, deinterlace: bool = False
+) -> Iterator[Frame]:
     """Decode the frames start..stop-1, (H, W, 3) uint8 RGB, as a viewer shows them.
+
+    Args:
+        index: of the video.
+        start: the first frame.
+        stop: the one to stop before.
+        deinterlace: make the lines anew that were recorded later.
+
+    Raises:
+        ClipError: a frame is damaged.
+    """
+    viewer = Viewer()
+    if not deinterlace:
+        yield from map(viewer.show, _decoded(index, start, stop))
+        return
+    first, last = max(0, start - NEIGHBOURS), min(len(index.ticks), stop + NEIGHBOURS)
+    frames = deinterlaced(_decoded(index, first, last))
+    yield from map(viewer.show, islice(frames, start - first, stop - first))
+
+
+def _decoded(index: VideoIndex, start: int, stop: int) -> Iterator[VideoFrame]:
+    """The frames start..stop-1 as they are coded.
 
     Decoding begins at the keyframe before. Should another frame come than the one that is due, or
     one be damaged, it begins again in one thread, which tells exactly where the trouble is, and
@@ -43,14 +68,14 @@ def read_frames(index: VideoIndex, start: int, stop: int) -> Iterator[Frame]:
     Raises:
         ClipError: a frame is damaged.
     """
-    viewer, number = Viewer(), start
+    number = start
     begin = index.keyframe_before(start) if index.keyframes and start < stop else None
     first = index.keyframes[0] if index.keyframes else None
     for key, threads in dict.fromkeys([(begin, True), (begin, False), (first, False)]):
         try:
             decoded = decode_from(index.path, key, threads=threads)
             for frame in _due(index, decoded, key, number, stop):
-                yield viewer.show(frame)
+                yield frame
                 number += 1
             return
         except _AstrayError as problem:

@@ -55,6 +55,9 @@ WRITERS = {
     ),
     "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml", "objects"),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
+    "exr": Format(
+        f"{__name__}.exr", "OpenEXR images of the objects", takes="alpha", shows_frames=True
+    ),
     "label-studio": Format(
         f"{__name__}.label_studio", "Label Studio tasks, RLE", ".json", "objects"
     ),
@@ -77,6 +80,9 @@ WRITERS = {
     "tiff": Format(f"{__name__}.tiff", "a stack of labels", ".tif"),
     "uncertainty": Format(
         f"{__name__}.uncertainty", "grey PNGs, white where masks are in doubt", takes="doubt"
+    ),
+    "vp9": Format(
+        f"{__name__}.vp9", "a video with alpha, VP9", ".webm", "alpha", shows_frames=True
     ),
     "yolo": Format(
         f"{__name__}.yolo", "YOLO segmentation, polygons", takes="objects", shows_frames=True

@@ -7,17 +7,15 @@ from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
 
 from vostool.images import Alpha, Frame
 from vostool.writers import Content
 from vostool.writers.cutout import cut_out
-from vostool.writers.video import Coding, VideoWriter, open_video
+from vostool.writers.video import Coding, VideoWriter, open_video, with_bt709
 
 CODING = Coding("mov", "prores_ks", "yuva444p10le", options={"profile": "4444", "alpha_bits": "16"})
 BLOCK = 16
 """Pixels: FFmpeg's encoder spoils the edge of what is no multiple of it."""
-BT709 = 1
 
 
 def open_writer(file: Path, content: Content) -> AbstractContextManager[VideoWriter]:
@@ -34,9 +32,4 @@ def _draw(frame: Frame, alpha: Alpha) -> VideoFrame:
     below, right = (-side % BLOCK for side in picture.shape[:2])
     colours = np.pad(picture[..., :3], ((0, below), (0, right), (0, 0)), mode="edge")
     covering = np.pad(picture[..., 3:], ((0, below), (0, right), (0, 0)))
-    padded = VideoFrame.from_ndarray(np.concatenate([colours, covering], axis=2), format="rgba")
-    shown = padded.reformat(
-        format=CODING.pixels, dst_colorspace=Colorspace.ITU709, dst_color_range=1
-    )
-    shown.colorspace = shown.color_primaries = shown.color_trc = BT709
-    return shown
+    return with_bt709(np.concatenate([colours, covering], axis=2), CODING.pixels)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vostool.errors import UsageError
+from vostool.coco import library
 from vostool.images import Mask
 from vostool.writers import object_name
 
@@ -24,12 +24,7 @@ def run_lengths(mask: Mask) -> dict[str, Any] | None:
     Raises:
         UsageError: pycocotools is not installed.
     """
-    try:
-        from pycocotools import mask as coco
-    except ImportError as problem:
-        raise UsageError(
-            "COCO's formats need pycocotools: pip install 'vostool[export]'"
-        ) from problem
+    coco = library()
     if not mask.any():
         return None
     runs = coco.encode(np.asfortranarray(mask))

@@ -15,6 +15,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from vostool.errors import ClipError, OutputError
@@ -26,6 +27,9 @@ from vostool.writers import Content
 
 TIME_BASE = Fraction(1, 60000)
 """A tick: fine enough for all frame rates, and MPEG-4 takes no finer one."""
+
+BT709, TV_RANGE = 1, 1
+"""FFmpeg's numbers of a colour space, and of the range of its values."""
 
 Draw = Callable[[Frame, npt.NDArray[np.uint8]], VideoFrame]
 """Makes a frame of the video of the clip's (H, W, 3) and its mask or alpha (H, W)."""
@@ -79,17 +83,40 @@ class VideoWriter:
         """Take the next frame's mask."""
         shown = self._draw(next(self._content.frames), mask)
         if not self.written:
-            self._stream.height, self._stream.width = shown.height, shown.width
+            self._begin(shown)
         shown.time_base = TIME_BASE
         shown.pts = round(self._content.time(frame) / TIME_BASE)
         shown.duration = round(1 / (self._content.fps * TIME_BASE))
         self._video.mux(self._stream.encode(shown))
         self.written += 1
 
+    def _begin(self, first: VideoFrame) -> None:
+        """Tell the codec of what the frames are like: VP9's takes no heed of their own tags."""
+        self._stream.height, self._stream.width = first.height, first.width
+        if not first.format.is_rgb:
+            coder = self._stream.codec_context
+            coder.colorspace, coder.color_range = first.colorspace, first.color_range
+            coder.color_primaries, coder.color_trc = first.color_primaries, first.color_trc
+
     def finish(self) -> None:
         """Write what is still to come."""
         self._video.mux(self._stream.encode())
         self._video.close()
+
+
+def with_bt709(picture: npt.NDArray[np.uint8], pixels: str) -> VideoFrame:
+    """A picture (H, W, 4), RGBA, as YUV by the matrix of BT.709, and tagged so.
+
+    Args:
+        picture: RGB and alpha.
+        pixels: FFmpeg's format of the frame's.
+    """
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgba")
+    shown = frame.reformat(
+        format=pixels, dst_colorspace=Colorspace.ITU709, dst_color_range=TV_RANGE
+    )
+    shown.colorspace = shown.color_primaries = shown.color_trc = BT709
+    return shown
 
 
 @contextmanager

@@ -76,6 +76,36 @@ def test_no_credentials(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     one_line(run("store", "ls", "--store", ROOT), "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 
 
+def test_who_may_only_read_can_read(
+    s3: S3Server, square_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("extract", square_clip, "--store", ROOT).exit_code == 0
+    s3.refuse = lambda method, path: None if method == "GET" else "403 Forbidden"
+    moved = square_clip.rename(tmp_path / "moved")
+    assert run("extract", moved, "--name", "square", "--store", ROOT).output == "square\n"
+    for words in (("propagate", "square"), ("store", "rm", "square"), ("extract", moved)):
+        one_line(run(*words, "--store", ROOT), ".lock: cannot be written (403 Forbidden)")
+    s3.refuse = lambda method, path: "403 Forbidden"
+    one_line(run("store", "ls", "--store", ROOT), f"{ROOT}/: cannot be read (403 Forbidden)")
+
+
+def test_a_server_that_is_busy_now_and_then_is_asked_again(
+    s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "_RETRIES", {"max_retries": 4})
+    asked = [0]
+
+    def refuse(method: str, path: str) -> str | None:
+        asked[0] += 1
+        return "503 Slow Down" if asked[0] % 3 == 0 else None
+
+    s3.refuse = refuse
+    store = FeatureStore(ROOT)
+    write(store, some(20))
+    assert list(store.clip("clip").stage("net", "backbone").broken_files()) == []
+
+
 def test_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "obstore.store", None)
     one_line(run("store", "ls", "--store", ROOT), "pip install 'vostool[s3]'")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,25 @@ def test_parts_are_removed(store: FeatureStore, s3: S3Server) -> None:
     assert all("clip2" in key or ".locks" in key for key in s3.objects())
     with pytest.raises(MissingStageError):
         clip.stage(NETWORK, "backbone")
+
+
+def test_a_stamp_is_read_without_a_look_at_the_chunks(store: FeatureStore, s3: S3Server) -> None:
+    clip = store.clip("clip")
+    assert clip.stamp(NETWORK, "backbone") is None
+    update_source(stored(store, some(9)), replace(METADATA, source="moved.mp4"))
+    s3.requests.clear()
+    stamp = clip.stamp(NETWORK, "backbone")
+    assert stamp is not None and stamp.cache_key == KEY and stamp.frames == 9
+    assert stamp.metadata.source == "moved.mp4"
+    assert s3.requests == {"GET": 3}, "the manifest, the group, the source"
+    s3.write(next(key for key in s3.objects() if key.endswith("manifest.json")), b"{}")
+    assert clip.stamp(NETWORK, "backbone") is None
+
+
+def test_a_contexts_networks_are_its_backbones_too(store: FeatureStore) -> None:
+    write(store, some(9))
+    digest = KEY.digest
+    write(store, some(9), CacheKey({"features": digest, "model": "m"}), stage="context")
+    context = store.clip("clip").stage(NETWORK, "context")
+    assert context.networks == {"backbone": NETWORK, "model": "m"}
+    assert store.clip("clip").features(NETWORK, "both").networks == context.networks

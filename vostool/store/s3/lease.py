@@ -80,7 +80,8 @@ class Lease:
         """Let go of it; where the bucket cannot be reached, it will be free in a while."""
         self._over.set()
         self._refreshing.join()
-        with suppress(ConflictError, OutputError, UnreachableError):
+        with suppress(ConflictError, OutputError, StoreError, UnreachableError):
+            self.check()
             self._say(None)
 
     def _refresh(self) -> None:

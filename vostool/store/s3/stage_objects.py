@@ -25,7 +25,7 @@ class StageObjects:
         self.key = key
         self._bucket, self._cache = bucket, cache
         self._stamp: bytes | None = None
-        self._sizes: dict[str, int] = {}
+        self._sizes: dict[str, int] | None = None
         self._source, self._size = "", 0
 
     def __str__(self) -> str:
@@ -41,15 +41,21 @@ class StageObjects:
         """Which stage it is."""
         return self.key.split("/")[-1]
 
-    def beside(self, kind: str) -> StageObjects:
-        """The objects of the same network's stage of another kind."""
-        return StageObjects(self._bucket, f"{self.key.rpartition('/')[0]}/{kind}", self._cache)
+    def beside(self, stage: str) -> StageObjects:
+        """Another stage of the same clip and network."""
+        return StageObjects(self._bucket, f"{self.key.rpartition('/')[0]}/{stage}", self._cache)
 
     def is_stamped(self) -> bool:
         """Whether the stage has its manifest, which :meth:`read` then gives at no cost."""
         found = self._bucket.find(f"{self.key}/{MANIFEST}")
         self._stamp = None if found is None else found[0]
         return found is not None
+
+    def read_group(self) -> bytes:
+        """What zarr says of the stage as a group, where its manifest tells."""
+        manifest = Manifest.from_json(self.read(MANIFEST).decode())
+        self._source = f"{self.key}/{source_place(manifest)}"
+        return self.read(manifest.place(GROUP))
 
     def read(self, path: str) -> bytes:
         """An object's content, out of the bucket."""
@@ -58,11 +64,6 @@ class StageObjects:
             return stamp
         return self._bucket.read(f"{self.key}/{path}")
 
-    def read_group(self) -> bytes:
-        """What the stage says of itself; the manifest tells where that lies."""
-        manifest = Manifest.from_json(self.read(MANIFEST).decode())
-        return self.read(manifest.place(GROUP))
-
     def read_each(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | OSError]]:
         """The contents of many objects, out of the bucket, some at once."""
         for key, content in self._bucket.read_each(f"{self.key}/{path}" for path in paths):
@@ -70,10 +71,10 @@ class StageObjects:
 
     def check_presence(self, manifest: Manifest) -> None:
         """Make sure that each object is there and as long as it was."""
-        self._sizes = self._bucket.sizes(self.key)
+        self._sizes = sizes = self._bucket.sizes(self.key)
         for path, entry in manifest.files.items():
             place = manifest.place(path)
-            length = self._sizes.get(f"{self.key}/{place}")
+            length = sizes.get(f"{self.key}/{place}")
             if length is None:
                 raise MismatchError(f"{self}/{place}: missing")
             if length != entry.length:
@@ -92,7 +93,7 @@ class StageObjects:
 
     def read_source(self) -> bytes:
         """Where the clip lies now, if it was moved since this stage was made."""
-        if self._source not in self._sizes:
+        if self._sizes is not None and self._source not in self._sizes:
             raise FileNotFoundError(self._source)
         return self._bucket.read(self._source)
 
