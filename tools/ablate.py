@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -62,6 +62,8 @@ class Played:
 @click.option("--rounds", default=8, show_default=True)
 @click.option("--row", "rows", type=click.Choice(ROWS), multiple=True, default=ROWS)
 @click.option("--backbone", default="efficientnet-lite0", show_default=True)
+@click.option("--features", help="What the classifier reads; by default the preset's choice.")
+@click.option("--ridge", type=float, help="λ; by default the preset's.")
 @click.option("--decoder", type=click.Path(exists=True, path_type=Path), help="Other weights.")
 @click.option("--height", default=480, show_default=True, help="Of frames, to the network.")
 @click.option("--jobs", default=1, show_default=True)
@@ -75,6 +77,8 @@ def main(
     rounds: int,
     rows: tuple[str, ...],
     backbone: str,
+    features: str | None,
+    ridge: float | None,
     decoder: Path | None,
     height: int,
     jobs: int,
@@ -83,9 +87,13 @@ def main(
 ) -> None:
     """Print the table."""
     from vostool.davis.root import read_root
+    from vostool.opening import Settings
     from vostool.pipeline.progress import say
 
     sequences = read_root(davis_root, subset=subset, scribbles=scribbles, say=say)[::every]
+    preset = Settings.of(backbone=backbone, features=features).preset
+    if ridge is not None:
+        preset = replace(preset, ridge=ridge)
     shown = [n for n in SHOWN if n <= rounds]
     heads = [*(f"J&F {n}" for n in shown), "most lost", *(f"switches {n}" for n in shown)]
     heads += ["annotated", f"within {NEAR}", "s a round"]
@@ -94,7 +102,9 @@ def main(
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         for row in rows:
             played = list(
-                pool.map(partial(play, row, backbone, decoder, rounds, height, store), sequences)
+                pool.map(
+                    partial(play, row, preset, backbone, decoder, rounds, height, store), sequences
+                )
             )
             if each:
                 for sequence, one in zip(sequences, played, strict=True):
@@ -120,6 +130,7 @@ def _figures(played: Sequence[Played], shown: Sequence[int]) -> str:
 
 def play(
     row: str,
+    preset: Any,
     backbone: str,
     weights: Path | None,
     rounds: int,
@@ -128,17 +139,14 @@ def play(
     sequence: Any,
 ) -> Played:
     """One sample, through the real session, service and robot."""
-    from dataclasses import replace
-
     from vostool.davis.metrics import f_measure, jaccard
     from vostool.davis.session import Protocol, run_sample
-    from vostool.opening import Settings
     from vostool.pipeline.preparation import Model, prepare
     from vostool.pipeline.progress import progress_bar, say
     from vostool.session import Session
     from vostool.store import FeatureStore
 
-    preset = replace(Settings.of(backbone=backbone).preset, decoder=row != "classifier")
+    preset = replace(preset, decoder=row != "classifier")
     stored = FeatureStore(store).clip(sequence.name)
     prepare(
         sequence.clip,
@@ -205,14 +213,15 @@ def find_predictor(
         from vostool.pipeline import predictors
 
         return predictors.find_predictor(reader, preset, device)
-    import torch
-
     from vostool.decoder.clip import DecoderClip
+    from vostool.decoder.compiled import compiled
     from vostool.decoder.predictor import DecoderPredictor
+    from vostool.decoder.torch_networks import TorchNetworks
     from vostool.pipeline.compatibility import find_decoder
     from vostool.training.recipes.decoder import begin_from, new_decoder
+    from vostool.weights import find_weights
 
-    class Ablated(DecoderPredictor):
+    class Ablated(DecoderPredictor[Any, Any]):
         def _inputs(self, frames: Any, features: Any, priors: Any) -> Any:
             if row == "looks alone":
                 priors = [None for _ in priors]
@@ -223,15 +232,14 @@ def find_predictor(
 
         def _stroke_maps(self, frame: int) -> Any:
             maps = super()._stroke_maps(frame)
-            return maps if row in ("identity, strokes", "all") else torch.zeros_like(maps)
+            return maps if row in ("identity, strokes", "all") else np.zeros_like(maps)
 
-    cpu = torch.device("cpu")
     if weights is None:
         shipped = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-        return partial(Ablated, DecoderClip(reader, cpu, weights=shipped))
+        return partial(Ablated, DecoderClip(reader, compiled(find_weights(shipped))))
     decoder = new_decoder(backbone=backbone)
     begin_from(decoder, weights)  # which may have known fewer features
-    return partial(Ablated, DecoderClip(reader, cpu, decoder.eval()))
+    return partial(Ablated, DecoderClip(reader, TorchNetworks(decoder.eval())))
 
 
 if __name__ == "__main__":

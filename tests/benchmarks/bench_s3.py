@@ -27,7 +27,7 @@ from tests.s3_server import BUCKET, S3Server  # noqa: E402
 RUNS = 3
 SCRIBBLES = REPOSITORY / "examples" / "bikes.json"
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("extract", ("extract", str(bikes()), "--frames", "187:242")),
+    ("extract", ("extract", str(bikes()), "--frames", "187:211")),
     ("propagate", ("propagate", "bikes")),
     ("adapt", ("adapt", "bikes", "--scribbles", str(SCRIBBLES), "--out", "a.h5")),
     ("render", ("render", "--adapter", "a.h5", "--out", "masks")),
@@ -81,7 +81,7 @@ def main() -> None:
                 median = float(np.median(seconds[name, how]))
                 rows.append((name, how, f"{median:.1f}", requests[name, how]))
     table(
-        f"The sample clip, 55 frames, {delay:.0f} ms an answer, medians of {RUNS}",
+        f"24 frames of the sample clip, {delay:.0f} ms an answer, medians of {RUNS}",
         ("step", "store", "seconds", "requests"),
         rows,
     )

@@ -25,7 +25,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A store with the square's features and context."""
     folder = tmp_path_factory.mktemp("defects")
     clip = moving_square(folder / "square")
-    package.open(clip, store=folder / "store").session()
+    package.open(clip, store=folder / "store").session("paper")
     yield folder / "store"
     shutil.rmtree(folder)
 

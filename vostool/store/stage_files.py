@@ -34,6 +34,7 @@ class StageFiles(Protocol):
 
         Raises:
             OSError: it is missing, or cannot be read.
+            ValueError, KeyError, TypeError: the manifest that tells where it lies is not whole.
         """
 
     def read(self, path: str) -> bytes:

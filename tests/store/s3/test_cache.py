@@ -120,3 +120,14 @@ def test_verify_looks_past_the_cache(store: FeatureStore, s3: S3Server) -> None:
     key = next(key for key in s3.objects() if key.endswith("s8/c.1.0.0.0"))
     s3.write(key, bytes(len(s3.read(key))))
     assert [place for place, _ in stage.broken_files()] == [f"s3://clips/{key}"]
+
+
+def test_a_bound_of_nothing_reads_nothing_either(
+    store: FeatureStore, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(store, some(20))
+    store.clip("clip").stage(NETWORK, "backbone").read(0, 20)
+    monkeypatch.setenv("VOSTOOL_CACHE_GB", "0")
+    s3.requests.clear()
+    FeatureStore(ROOT).clip("clip").stage(NETWORK, "backbone").read(0, 20)
+    assert s3.requests["GET"] == 2 + 3 + 2 * 3, "its metadata and its chunks are fetched"

@@ -45,6 +45,14 @@ def test_who_reads_on_finds_it_there(stage: Stage, s3: S3Server) -> None:
     assert len(fetched) == len(set(fetched)) == 2 * FRAMES // 8, "each chunk once"
 
 
+def test_chunks_that_are_read_at_once_are_fetched_once(stage: Stage, s3: S3Server) -> None:
+    for start in (0, 24, 8, 48):
+        s3.requests.clear()
+        assert same(stage.read(start, start + 24), [lv[start : start + 24] for lv in some(FRAMES)])
+        time.sleep(0.5)
+        assert 6 - 2 * 2 <= s3.requests["GET"] <= 6 + 2 * 2, "but for those ahead"
+
+
 def test_they_are_under_way_at_once(stage: Stage, s3: S3Server) -> None:
     now, most, counting = [0], [0], threading.Lock()
 

@@ -77,14 +77,26 @@ def test_no_credentials(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_may_only_read_can_read(
-    s3: S3Server, square_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: S3Server,
+    square_clip: Path,
+    square_scribbles: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("extract", square_clip, "--store", ROOT).exit_code == 0
     s3.refuse = lambda method, path: None if method == "GET" else "403 Forbidden"
     moved = square_clip.rename(tmp_path / "moved")
-    assert run("extract", moved, "--name", "square", "--store", ROOT).output == "square\n"
-    for words in (("propagate", "square"), ("store", "rm", "square"), ("extract", moved)):
+    reading: tuple[tuple[object, ...], ...] = (
+        ("extract", moved, "--name", "square"),
+        ("adapt", "square", "--scribbles", square_scribbles, "--out", "a.h5"),
+        ("render", "--adapter", "a.h5", "--out", "masks"),
+    )
+    for words in reading:
+        done = run(*words, "--store", ROOT)
+        assert done.exit_code == 0, done.output
+    writing = (("propagate", "square"), ("store", "rm", "square"), ("extract", moved))
+    for words in writing:
         one_line(run(*words, "--store", ROOT), ".lock: cannot be written (403 Forbidden)")
     s3.refuse = lambda method, path: "403 Forbidden"
     one_line(run("store", "ls", "--store", ROOT), f"{ROOT}/: cannot be read (403 Forbidden)")

@@ -44,6 +44,8 @@ class ChunkCache:
             name: of the object, among all buckets'.
             entry: what it must be.
         """
+        if not self._most_bytes:
+            return None
         file = self._file(name)
         try:
             content = file.read_bytes()

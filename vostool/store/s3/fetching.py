@@ -7,7 +7,7 @@ chunk and then the next will read on, so the ones after that are fetched meanwhi
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 from zarr.storage import ObjectStore, WrapperStore
@@ -54,7 +54,9 @@ class FetchingStore(WrapperStore[ObjectStore[Any]]):
                 self._chunks.setdefault(number, []).append(manifest.place(path))
         self._numbers = {place: n for n, places in self._chunks.items() for place in places}
         self._last = -2
+        self._most = (AHEAD + 2) * max(map(len, self._chunks.values()), default=0)
         self._coming: OrderedDict[str, asyncio.Task[Buffer | None]] = OrderedDict()
+        self._given: deque[str] = deque(maxlen=2 * self._most)
 
     def _with_store(self, store: ObjectStore[Any]) -> FetchingStore:
         raise NotImplementedError("it is opened for reading, and nothing else")
@@ -75,21 +77,21 @@ class FetchingStore(WrapperStore[ObjectStore[Any]]):
                     for place in self._chunks.get(wanted, ()):
                         self._begin(place, prototype)
                 self._last = number
+            self._given.append(key)
             if (task := self._coming.pop(key, None)) is not None:
                 return await task
         return await self._fetch(key, prototype)
 
     def _begin(self, place: str, prototype: BufferPrototype) -> None:
-        """Fetch an object meanwhile; what was fetched and never asked for is let go of."""
-        if place not in self._coming:
+        """Fetch an object meanwhile, unless it has just been asked for, level after level.
+
+        What was fetched and never asked for is let go of.
+        """
+        if place not in self._coming and place not in self._given:
             self._coming[place] = asyncio.create_task(self._fetch(place, prototype))
             self._coming[place].add_done_callback(_look)
         while len(self._coming) > self._most:
             self._coming.popitem(last=False)[1].cancel()
-
-    @property
-    def _most(self) -> int:
-        return (AHEAD + 2) * max(len(places) for places in self._chunks.values())
 
     async def _fetch(self, place: str, prototype: BufferPrototype) -> Buffer | None:
         from obstore.exceptions import BaseError
