@@ -95,7 +95,7 @@ def measure(tab: Tab, objects: int) -> tuple[str, str, str, str, str]:
     first = stroke(tab, 1, 0)
     further = [stroke(tab, 1 + n % objects, 1 + n) for n in range(max(STROKES, objects))]
     tab.go(FAR)
-    tab.until(f"page.masks.get({FAR})?.version >= page.version")
+    wait(tab, f"page.masks.get({FAR})?.version >= page.version", time.perf_counter())
     tab.page.wait_for_timeout(LOOKING)
     far = stroke(tab, 1, 0)
     begun = time.perf_counter()

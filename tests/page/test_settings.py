@@ -15,6 +15,8 @@ from vostool.errors import OutputError
 from vostool.page.folder import open_folder
 from vostool.page.settings import SETTINGS, keep, settle
 
+PAPER = {"preset": "paper", "features": "backbone"}
+
 
 def test_what_was_asked_for_holds_from_the_first_stroke_on(tmp_path: Path) -> None:
     assert settle(tmp_path / "s", {"seed": 1}) == {"seed": 1}
@@ -40,7 +42,7 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
 
 def test_a_server_that_is_started_again_answers_as_before(store: Path, vostool: Vostool) -> None:
     """`--preset paper` once is enough, and asking for another is refused."""
-    server = Server(store, "--preset", "paper", "--seed", "3")
+    server = Server(store, "--preset", "paper", "--features", "backbone")
     tab = Listener(server.url)
     tab.hear_until(type="ready")
     for stroke in STROKES:
@@ -48,7 +50,7 @@ def test_a_server_that_is_started_again_answers_as_before(store: Path, vostool: 
     tab.hear_masks(2, 9)
     before = tab.maps
     server.stop()
-    assert json.loads((server.folder / SETTINGS).read_text()) == {"preset": "paper", "seed": 3}
+    assert json.loads((server.folder / SETTINGS).read_text()) == PAPER
     refused = vostool("scribble", "bikes", "--preset", "default", "--no-browser")
     assert refused.status == 1 and "was begun with --preset paper" in refused.errors[0]
     again = Server(store)
