@@ -27,7 +27,17 @@ ROOMS = (
     {"store", "scribbles", "masks", "clips"},
     {"sequences", "video"},
     {"checkpoints", "exr", "images", "presets", "reading"},
-    {"files", "layers", "onnx_weights", "outputs", "precision", "pyramid", "tf_checkpoint"},
+    {
+        "files",
+        "layers",
+        "mounts",
+        "onnx_graph",
+        "onnx_weights",
+        "outputs",
+        "precision",
+        "pyramid",
+        "tf_checkpoint",
+    },
     {"errors", "stops", "version"},
 )
 """From the top floor down; docs/architecture.md tells what each is for."""
@@ -112,6 +122,7 @@ def test_the_store_knows_no_network_and_no_command() -> None:
             ["torch", "obstore"],
         ),
         ("import vostool.adapter", ["torch", "zarr"]),
+        ("import vostool.decoder.predictor, vostool.decoder.compiled", ["torch", "onnx"]),
         ("import vostool.mask_propagation, vostool.training.recipes, vostool.backbones", ["torch"]),
         ("from vostool.cli import main; main.list_commands", ["numpy", "torch", "zarr", "rich"]),
     ],

@@ -30,14 +30,16 @@ ROUNDS = [("square", {2: SQUARE}), ("tall", {1: TALL})]
 
 
 def fill(folder: Path) -> None:
+    """Three clips, and a store with all that both presets need of them."""
     for name, size in SIZES.items():
-        clip = moving_square(folder / name, FRAMES, size)
-        vostool.open(clip, store=folder / "store").session(device="cpu")
+        clip = vostool.open(moving_square(folder / name, FRAMES, size), store=folder / "store")
+        for preset in PRESETS:
+            clip.session(preset, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def store(once: Once) -> Path:
-    """A store of three clips, with all that both presets need."""
+    """The store of :func:`fill`."""
     return once("over-clips", fill) / "store"
 
 

@@ -213,14 +213,15 @@ def find_predictor(
         from vostool.pipeline import predictors
 
         return predictors.find_predictor(reader, preset, device)
-    import torch
-
     from vostool.decoder.clip import DecoderClip
+    from vostool.decoder.compiled import compiled
     from vostool.decoder.predictor import DecoderPredictor
+    from vostool.decoder.torch_networks import TorchNetworks
     from vostool.pipeline.compatibility import find_decoder
     from vostool.training.recipes.decoder import begin_from, new_decoder
+    from vostool.weights import find_weights
 
-    class Ablated(DecoderPredictor):
+    class Ablated(DecoderPredictor[Any, Any]):
         def _inputs(self, frames: Any, features: Any, priors: Any) -> Any:
             if row == "looks alone":
                 priors = [None for _ in priors]
@@ -231,15 +232,14 @@ def find_predictor(
 
         def _stroke_maps(self, frame: int) -> Any:
             maps = super()._stroke_maps(frame)
-            return maps if row in ("identity, strokes", "all") else torch.zeros_like(maps)
+            return maps if row in ("identity, strokes", "all") else np.zeros_like(maps)
 
-    cpu = torch.device("cpu")
     if weights is None:
         shipped = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-        return partial(Ablated, DecoderClip(reader, cpu, weights=shipped))
+        return partial(Ablated, DecoderClip(reader, compiled(find_weights(shipped))))
     decoder = new_decoder(backbone=backbone)
     begin_from(decoder, weights)  # which may have known fewer features
-    return partial(Ablated, DecoderClip(reader, cpu, decoder.eval()))
+    return partial(Ablated, DecoderClip(reader, TorchNetworks(decoder.eval())))
 
 
 if __name__ == "__main__":

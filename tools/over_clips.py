@@ -1,9 +1,9 @@
 """How good an adapter is on clips that it never saw, against one fitted on the clip itself.
 
-    python tools/over_clips.py --davis-root DAVIS --kind car-shadow,car-turn,car-roundabout
+    python tools/over_clips.py --davis-root DAVIS --halves car-shadow,dog --kind dog,dog-agility
 
-Prints two Markdown tables of J&F over all frames, the preset ``default``, by first rounds of the
-root's robot. *Halves*: the two halves of a sequence's frames are clips of their own, each with a
+Prints Markdown tables of J&F over all frames, the preset ``default``, by first rounds of the root's
+robot. *Halves*: the two halves of a sequence's frames are clips of their own, each with a
 round on it; an adapter of one is applied to the other. The columns: fitted on the half itself; on
 the other half; and on the other half, where both are one clip, so that labels are carried over.
 *Kinds*: sequences that show the same kind of thing, each with a round in its middle. The columns:
@@ -129,20 +129,20 @@ class Bench:
 
 @click.command()
 @click.option("--davis-root", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--kind", "kinds", multiple=True, required=True, metavar="SEQ,SEQ,...")
+@click.option("--halves", metavar="SEQ,SEQ,...", help="Sequences to cut in two.")
+@click.option("--kind", "kinds", multiple=True, metavar="SEQ,SEQ,...", help="Alike sequences.")
 @click.option("--store", default=Path("vostool-store"), type=click.Path(path_type=Path))
-@click.option("--halves/--no-halves", "splits", default=True, show_default=True)
-def main(davis_root: Path, kinds: tuple[str, ...], store: Path, splits: bool) -> None:
+def main(davis_root: Path, halves: str | None, kinds: tuple[str, ...], store: Path) -> None:
     """Print the tables."""
     bench = Bench(FeatureStore(store))
-    named = [read_root(davis_root, names=kind.split(",")) for kind in kinds]
-    if splits:
+    if halves:
         _head("half of", "itself", "the other half", "the other half, carried over")
-        for sequence in (one for kind in named for one in kind):
+        for sequence in read_root(davis_root, names=halves.split(",")):
             _row(sequence.name, bench.halves(sequence))
-    _head("sequence", "itself", "worst other", "best other", "all others", "others, then itself")
-    for kind in named:
-        for name, scores in bench.kind(kind):
+    if kinds:
+        _head("", "itself", "worst other", "best other", "all others", "others, then itself")
+    for kind in kinds:
+        for name, scores in bench.kind(read_root(davis_root, names=kind.split(","))):
             _row(name, scores)
 
 

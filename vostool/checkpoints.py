@@ -20,6 +20,8 @@ from vostool.onnx_weights import ONNX, read_onnx
 from vostool.tf_checkpoint import TF_INDEX, read_tf_checkpoint
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from torch import Tensor, nn
 
 SUFFIX = ".safetensors"
@@ -165,6 +167,22 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     if file.suffix == ONNX:
         return _onnx(file)
     return _safetensors(file) if file.suffix == SUFFIX else _state_dict(file)
+
+
+def read_arrays(file: Path) -> dict[str, npt.NDArray[np.float32]]:
+    """The arrays of a file of ours, by name; torch is not needed.
+
+    Raises:
+        WeightsError: the file is broken.
+    """
+    import numpy as np
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return {name: array.astype(np.float32) for name, array in load_file(file).items()}
+    except (OSError, SafetensorError) as problem:
+        raise WeightsError(f"{file}: not a file of weights ({problem})") from problem
 
 
 def match_state_dict(

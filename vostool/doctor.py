@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from vostool.errors import StoreError, UnreachableError, VostoolError
 from vostool.files import LOCK, flush, flush_folder
+from vostool.mounts import DISKS, beyond_locks, find_mount
 from vostool.store import STAGES, Features, FeatureStore
 from vostool.store.layout import is_url
 from vostool.version import __version__
@@ -34,11 +35,13 @@ from vostool.version import __version__
 if TYPE_CHECKING:
     import torch
 
+    from vostool.pyramid import Pyramid
+
 REFERENCE = Path(__file__).with_name("doctor.json")
 """What the networks answer: made by ``tools/doctor_reference.py``."""
 LIBRARIES = (
-    "av", "click", "davisinteractive", "filelock", "h5py", "numpy", "opencv-python", "pillow",
-    "rich", "safetensors", "torch", "zarr",
+    "av", "click", "davisinteractive", "filelock", "h5py", "numpy", "onnxruntime", "opencv-python",
+    "pillow", "rich", "safetensors", "torch", "zarr",
 )  # fmt: skip
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_tile")
 """Of processors, those that decide how quick vostool is."""
@@ -136,9 +139,13 @@ def locks(store: Path | str) -> Iterator[Finding]:
             answer = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
         works = answer == "held"
         told = f"locks {'work' if works else 'do NOT work'} at {place}"
+        mount, beyond = find_mount(place), beyond_locks(place)
+        if beyond and mount is not None and mount.kind not in DISKS:
+            told += f"; {beyond}"
     except OSError as problem:
         works, told = False, f"{place}: cannot be written ({problem.strerror})"
-    yield Finding("locks", works, told, {"place": str(place), "work": works})
+    facts = {"place": str(place), "work": works, "between_machines": beyond_locks(place) is None}
+    yield Finding("locks", works, told, facts)
 
 
 def flushing(store: Path | str) -> Iterator[Finding]:
@@ -264,8 +271,6 @@ def picture() -> npt.NDArray[np.uint8]:
 
 def ask_networks(device: torch.device) -> dict[str, npt.NDArray[np.float64]]:
     """What the shipped networks say of the picture: a few numbers for each level and network."""
-    import torch
-
     from vostool.backbones import DEFAULT, load_backbone
     from vostool.pyramid import Pyramid
     from vostool.strnn.context import ContextRNN
@@ -279,45 +284,37 @@ def ask_networks(device: torch.device) -> dict[str, npt.NDArray[np.float64]]:
     named: dict[str, npt.NDArray[Any]] = {
         level.name: grid for level, grid in zip(pyramid.levels, features, strict=True)
     }
-    with torch.inference_mode():
-        named |= {"context": context, **_ask_decoder(features, device)}
+    named |= {"context": context, **_ask_decoder(features, pyramid, device.type)}
     return {name: projected(grid) for name, grid in named.items()}
 
 
-def _ask_decoder(features: Features, device: torch.device) -> dict[str, npt.NDArray[Any]]:
+def _ask_decoder(features: Features, pyramid: Pyramid, device: str) -> dict[str, npt.NDArray[Any]]:
     """The decoder's logits of the picture, by made-up evidence of two objects, and the labels that
     its propagator carries to the picture from the picture."""
-    import torch
-
-    from vostool.checkpoints import load_weights
     from vostool.decoder import WEIGHTS
-    from vostool.decoder.evidence import Evidence
-    from vostool.decoder.network import Decoder
-    from vostool.label_propagation.network import Labelled, View
-    from vostool.precision import fast_dtype
+    from vostool.decoder.networks import Inputs
+    from vostool.label_propagation.carrier import Labelled, View
+    from vostool.pipeline.predictors import find_networks
     from vostool.weights import find_weights
 
-    decoder = Decoder([level.shape[-1] for level in features])
-    load_weights(decoder, find_weights(WEIGHTS))
-    dtype = fast_dtype(device)
-    decoder.eval().to(device, dtype)
-    decoder.propagator.float()  # as at work
-    levels = [torch.from_numpy(level).to(device).float().permute(0, 3, 1, 2) for level in features]
-    finest, coarse = levels[0].shape[-2:], levels[2].shape[-2:]
+    networks = find_networks(find_weights(WEIGHTS), pyramid, device)
+    finest, coarse = features[0].shape[1:3], features[2].shape[1:3]
     random = np.random.default_rng(0)
 
-    def drawn(*shape: int) -> torch.Tensor:
-        return torch.from_numpy(random.normal(size=shape).astype(np.float32)).to(device)
+    def drawn(*shape: int) -> npt.NDArray[np.float32]:
+        return random.normal(size=shape).astype(np.float32)
 
-    scores, coarse_scores = drawn(1, 2, *finest), drawn(1, 2, *coarse)
-    prior = drawn(1, 3, *coarse).softmax(dim=1)
-    strokes = torch.zeros(1, 3, *finest, device=device)
+    scores, coarse_scores, prior = drawn(1, 2, *finest), drawn(2, *coarse), drawn(3, *coarse)
+    grown = np.exp(prior)
+    labels = networks.array(grown / grown.sum(axis=0))
+    strokes = np.zeros((1, 3, *finest), np.float32)
     strokes[0, 1, finest[0] // 2, : finest[1] // 2] = 1
-    evidence = Evidence(scores, prior, strokes).to(dtype)
-    logits = decoder([level.to(dtype) for level in levels], evidence)
-    (seen,) = decoder.propagator.seen(levels[2:])
-    labels = decoder.propagator(View(seen, coarse_scores[0]), [Labelled(seen, prior[0])])
-    return {"decoder": logits.float().cpu().numpy(), "propagator": labels.cpu().numpy()}
+    with networks.at_work():
+        logits = networks.decode(Inputs(features, scores, [labels], strokes), everywhere=True)
+        (seen,) = networks.see(features[2], features[3])
+        view = View(seen, networks.array(coarse_scores))
+        carried = networks.carrier(view, [Labelled(seen, labels)])
+        return {"decoder": networks.numpy(logits), "propagator": networks.numpy(carried)}
 
 
 def projected(grid: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -9,8 +9,9 @@ video by a mark at its end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from vostool.errors import OutputError
 from vostool.files import is_device, parse_json
@@ -108,11 +109,26 @@ def check_names_free(folder: Path, names: Iterable[str], proof: str) -> None:
                 )
 
 
-def list_files(folder: Path) -> None:
-    """Note in a folder which files vostool put there: all that are in it."""
+def list_files(folder: Path, made_from: Mapping[str, Any] | None = None) -> None:
+    """Note in a folder which files vostool put there: all that are in it.
+
+    Args:
+        folder: the folder.
+        made_from: what decides what is in them, where that is known; JSON values.
+    """
     names = sorted(entry.name for entry in folder.iterdir())
-    content = {"made_by": f"vostool {__version__}", "files": names}
+    content: dict[str, Any] = {"made_by": f"vostool {__version__}", "files": names}
+    if made_from is not None:
+        content["made_from"] = {**made_from}
     (folder / LISTING).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def listed_origin(folder: Path) -> Any:
+    """What the files of a folder were made from, as :func:`list_files` noted it; None if not."""
+    try:
+        return parse_json((folder / LISTING).read_text())["made_from"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def listed_files(folder: Path) -> set[str]:

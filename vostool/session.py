@@ -28,8 +28,10 @@ from vostool.outputs import (
     is_our_video,
 )
 from vostool.pipeline.adaptation import learn_round
+from vostool.pipeline.background import Background
 from vostool.pipeline.compatibility import check_belongs, check_go_together
 from vostool.pipeline.export import MaskSequence, export
+from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.pipeline.prediction import (
     Fitted,
     predict,
@@ -450,6 +452,10 @@ class Session:
             reader.metadata.size, reader.metadata.fps,
             iter(()) if clip is None else source_frames(clip, reader),
             keeps=(REFINEMENT_CACHE,), times=None if clip is None else clip.times,
+            made_from=mask_stamp(
+                zip(self._adapters, (one.cache_key for one in self._readers), strict=True),
+                refiner=refiner, cleaning=cleaning,
+            ),
         )  # fmt: skip
         with ExitStack() as stack:
             pngs = stack.enter_context(open_writer("png", folder, content))
@@ -476,6 +482,7 @@ class Session:
         cleaning: Cleaning = Cleaning(),  # noqa: B008
         soft: bool = False,
         overlap: bool = False,
+        background: Background | None = None,
         force: bool = False,
         progress: Progress = quiet,
     ) -> int:
@@ -488,6 +495,7 @@ class Session:
             soft: alpha is how probable the objects are, for formats with alpha.
             overlap: each object has its own mask, where it is likelier than background, for formats
                 in which masks may overlap.
+            background: what is put behind the objects, for formats that show it.
             force: replace what vostool did not make.
             progress: told of frames done.
 
@@ -515,7 +523,7 @@ class Session:
         clip = source_clip(reader) if WRITERS[form].shows_frames else None
         return export(
             masks, form, Path(out), clip=clip, cleaning=cleaning, soft=soft, overlap=overlap,
-            force=force, progress=progress,
+            background=background, force=force, progress=progress,
         )  # fmt: skip
 
     def _check_probabilities(self) -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.batch.conftest import FRAMES
 from tests.batch.slurm import PARTITION, Slurm
-from tests.conftest import Vostool
-from vostool.store import STAGES, FeatureStore
+from tests.conftest import EXAMPLES, Vostool
 
 pytest.importorskip("submitit", reason="no submitit: pip install 'vostool[batch]'")
 SECONDS = 300.0
@@ -41,21 +40,44 @@ def states(done_json: str) -> dict[str, str]:
     return {row["clip"]: row["state"] for row in rows}
 
 
-def features(store: Path, clip: str) -> list[dict[str, tuple[int, int]]]:
-    """The checksums of a clip's chunks, a stage each."""
-    stages = [FeatureStore(store).clip(clip).stage("efficientnet-lite0", kind) for kind in STAGES]
-    return [
-        {path: (e.length, e.crc32c) for path, e in stage.manifest.files.items() if "/c." in path}
-        for stage in stages
-    ]
+def write_scribbles(folder: Path) -> list[Path]:
+    """The example's two rounds, each on the walk that has its frame."""
+    files = []
+    for walk, name in ((0, "bikes.json"), (8, "bikes-round2.json")):
+        strokes = json.loads((EXAMPLES / name).read_text())["scribbles"]
+        part = strokes[walk * FRAMES :][:FRAMES]
+        files.append(folder / f"walk{walk:02d}.json")
+        content = {"sequence": f"walk{walk:02d}", "scribbles": [*part, *[[]] * FRAMES][:FRAMES]}
+        files[-1].write_text(json.dumps(content))
+    return files
+
+
+@pytest.fixture
+def plain(
+    vostool_process: Vostool, walks: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """All twelve without a scheduler: ``mice.h5``, fitted on two, and the masks of all."""
+    names = "\n".join(walk.name for walk in walks)
+    scribbles = [("--scribbles", file) for file in write_scribbles(tmp_path)]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("VOSTOOL_STORE", str(tmp_path / "plain-store"))
+        for words in (
+            ("extract", *walks),
+            ("adapt", "walk00", "walk08", *scribbles[0], *scribbles[1], "--out", "mice.h5"),
+            ("render", "-", "--adapter", "mice.h5", "--out", "plain"),
+        ):
+            done = vostool_process(*words, stdin=names)
+            assert done.status == 0, done.err
+    return tmp_path / "plain"
 
 
 def test_twelve_clips_of_which_jobs_are_cancelled_and_killed(
-    slurm: Slurm, vostool: Vostool, vostool_process: Vostool, walks: list[Path], tmp_path: Path
+    slurm: Slurm, vostool: Vostool, walks: list[Path], plain: Path, tmp_path: Path
 ) -> None:
     ask = (
-        *("batch", *walks, "--stages", "extract,propagate", "--out", "b", "--on", "slurm"),
-        *("--partition", PARTITION, "--time", TWO_A_JOB, "--array", "2"),
+        *("batch", *walks, "--stages", "extract,propagate,render", "--adapter", "mice.h5"),
+        *("--out", "b", "--on", "slurm", "--partition", PARTITION, "--time", TWO_A_JOB),
+        *("--array", "2"),
     )
     begun = vostool(*ask, "--no-wait", "--json")
     assert begun.status == 0, begun.err
@@ -81,11 +103,11 @@ def test_twelve_clips_of_which_jobs_are_cancelled_and_killed(
     assert done.out.split() == [walk.name for walk in walks]
     assert "0 to submit" in vostool(*ask).err
 
-    store = Path(shutil.move(tmp_path / "store", tmp_path / "by-slurm"))
-    plain = vostool_process("extract", *walks)
-    assert vostool_process("propagate", "-", stdin=plain.out).out == done.out
     for walk in walks:
-        assert features(store, walk.name) == features(tmp_path / "store", walk.name)
+        masks = sorted((tmp_path / "b" / "masks" / walk.name).glob("*.png"))
+        assert len(masks) == FRAMES
+        for mask in masks:
+            assert mask.read_bytes() == (plain / walk.name / mask.name).read_bytes(), mask
 
 
 def test_what_slurm_says_is_passed_on(slurm: Slurm, vostool: Vostool, walks: list[Path]) -> None:

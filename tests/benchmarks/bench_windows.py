@@ -14,9 +14,9 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-import vostool.decoder.network as network
 from vostool.backbones import DEFAULT
 from vostool.davis.root import DavisSequence, read_root
+from vostool.decoder import shape
 from vostool.opening import Settings
 from vostool.pipeline.preparation import Model, prepare
 from vostool.pipeline.progress import progress_bar, say
@@ -62,7 +62,7 @@ def rounds(
         if file.exists():
             session.add_scribbles(file)
             # Other sessions of the same adapter: nothing that one remembers reaches the other.
-            yield _masks(session, stored, -np.inf), _masks(session, stored, network.PRESENT)
+            yield _masks(session, stored, -np.inf), _masks(session, stored, shape.PRESENT)
 
 
 def _masks(session: Session, stored: StoredClip, present: float) -> npt.NDArray[np.uint8]:
@@ -70,12 +70,12 @@ def _masks(session: Session, stored: StoredClip, present: float) -> npt.NDArray[
     preset = session.adapter.preset
     reader = stored.features(session.adapter.provenance.network, preset.features)
     other = Session([reader], preset=preset, adapters=session.adapters)
-    usual = network.PRESENT
-    network.PRESENT = present
+    usual = shape.PRESENT
+    shape.PRESENT = present
     try:
         return np.stack([mask for _, mask in other.masks()])
     finally:
-        network.PRESENT = usual
+        shape.PRESENT = usual
 
 
 if __name__ == "__main__":

@@ -10,20 +10,11 @@ import numpy as np
 import pytest
 
 from tests.conftest import Done, Once, Vostool, moving_square, square_mask
+from tests.test_over_clips import FRAMES, SIZES, fill
 from vostool.adapter import Adapter
 from vostool.images import read_mask
 
-SIZES = {"square": (96, 128), "tall": (128, 96), "unseen": (112, 160)}
-FRAMES = 6
 ADAPT = ("adapt", "square", "tall", "--scribbles", "square.json", "--scribbles", "tall.json")
-
-
-def fill(folder: Path) -> None:
-    import vostool
-
-    for name, size in SIZES.items():
-        clip = moving_square(folder / name, FRAMES, size)
-        vostool.open(clip, store=folder / "store").session(device="cpu")
 
 
 @pytest.fixture

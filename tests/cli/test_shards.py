@@ -33,6 +33,12 @@ def test_propagate_does_the_same_part_of_the_same_names(
     assert vostool("propagate", "-", "--shard", "2/3", stdin=names).out == extracted
 
 
+def test_render_does_a_part_of_the_names(vostool: Vostool, square_adapter: Path) -> None:
+    ask = ("render", "-", "--adapter", square_adapter, "--out", "masks", "--shard")
+    assert vostool(*ask, "2/2", stdin="square\n").out == "", "more parts than clips"
+    assert vostool(*ask, "1/2", stdin="square\n").out == "masks/square\n"
+
+
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "2", "a/b", "1/0", "-1/3", "/"])
 def test_what_is_no_part_is_refused(vostool: Vostool, clips: list[str], shard: str) -> None:
     done = vostool("extract", *clips, "--shard", shard)

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vostool.decoder.evidence import CHANNELS, Evidence
+from vostool.decoder.evidence import Evidence
+from vostool.decoder.shape import CHANNELS
 from vostool.label_propagation.network import margin, with_background
 from vostool.layers import halved
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,11 +12,10 @@ from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.decoder.pixels import Pixels
 from vostool.pyramid import Pyramid
 
-CPU = torch.device("cpu")
 
-
-def drawn(seed: int, objects: int, size: tuple[int, ...], height: float) -> torch.Tensor:
-    return torch.randn(objects, *size, generator=torch.Generator().manual_seed(seed)) + height
+def drawn(seed: int, objects: int, size: tuple[int, ...], height: float) -> npt.NDArray[np.float32]:
+    drawn = np.random.default_rng(seed).normal(height, size=(objects, *size))
+    return drawn.astype(np.float32)
 
 
 @settings(max_examples=40, deadline=None)
@@ -33,10 +32,10 @@ def test_it_is_the_best_of_all_logits(
     """For clips that were enlarged or reduced for the network, and for few, many or no pixels."""
     network = max(32, round(size[0] * scale)), max(32, round(size[1] * scale))
     pyramid = Pyramid(size, network, ARCHITECTURE.levels(*network))
-    pixels = Pixels(pyramid, CPU)
+    pixels = Pixels(pyramid)
     logits = drawn(seed, objects, pyramid.levels[0].shape[:2], height)
     ids = [3, 7, 20, 254][:objects]
-    brought_up = pixels.logits(logits).numpy()
+    brought_up = pixels.logits(logits)
     assert brought_up.shape == (objects, *size)
     expected = np.where(brought_up.max(axis=0) > 0, np.array(ids)[brought_up.argmax(axis=0)], 0)
     found = pixels.mask(logits, ids)
@@ -51,9 +50,9 @@ def test_it_is_the_best_of_all_logits(
 def test_a_single_vertex_reaches_its_pixels(row: int) -> None:
     size = (96, 128)
     pyramid = Pyramid(size, size, ARCHITECTURE.levels(*size))
-    logits = torch.full((1, *pyramid.levels[0].shape[:2]), -1.0)
+    logits = np.full((1, *pyramid.levels[0].shape[:2]), -1, np.float32)
     logits[0, row, 8] = 3
-    mask = Pixels(pyramid, CPU).mask(logits, [9])
+    mask = Pixels(pyramid).mask(logits, [9])
     y, x = np.nonzero(mask)
     assert y.min() >= 4 * row - 3 and y.max() <= 4 * row + 3 and mask[4 * row, 32] == 9
     assert x.min() == 29 or x.min() == 30

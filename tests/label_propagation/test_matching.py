@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.label_propagation.matching import BEST, RADIUS, find_matches, match_labels
+from vostool.label_propagation.matching import find_matches, match_labels
+from vostool.label_propagation.shape import BEST, RADIUS
 
 TEMPERATURE = torch.tensor(0.07)
 

@@ -9,13 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from vostool.label_propagation.network import (
-    Labelled,
-    LabelPropagator,
-    View,
-    margin,
-    with_background,
-)
+from vostool.label_propagation.carrier import Labelled, View
+from vostool.label_propagation.network import LabelPropagator, Seen, margin, with_background
 
 CHANNELS = (7, 9)
 SIZE = (12, 15)
@@ -23,7 +18,7 @@ SIZE = (12, 15)
 
 def views_of(
     propagator: LabelPropagator, frames: int = 2, objects: int = 2, size: tuple[int, int] = SIZE
-) -> list[View]:
+) -> list[View[Seen, Tensor]]:
     generator = torch.Generator().manual_seed(0)
     coarse = (-(-size[0] // 2), -(-size[1] // 2))
     features = [

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vostool.label_propagation.network import Labelled, LabelPropagator, Seen, View
+from vostool.label_propagation.carrier import Labelled, View
+from vostool.label_propagation.network import LabelPropagator, Seen
 from vostool.label_propagation.priors import RECENT, Priors, Track
 
 FRAMES = 12
@@ -28,14 +29,14 @@ class Toy(LabelPropagator):
         super().__init__((1, 1))
         self.steps: list[tuple[int, list[int]]] = []
 
-    def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
+    def forward(self, view: View[Seen, Tensor], known: Sequence[Labelled[Seen, Tensor]]) -> Tensor:
         """The labels of the first of the known frames."""
         asked = [int(frame.seen.descriptor.flatten()[0]) for frame in known]
         self.steps.append((int(view.seen.descriptor.flatten()[0]), asked))
         return known[0].labels
 
 
-def look(frame: int) -> View:
+def look(frame: int) -> View[Seen, Tensor]:
     assert 0 <= frame < FRAMES
     nothing = torch.zeros(1, 1, 1, 1)
     return View(Seen(torch.full((1, 1, 1), float(frame)), nothing), nothing[0])
@@ -56,7 +57,7 @@ class User:
         return labels
 
 
-def priors(annotated: Sequence[int]) -> tuple[Priors, Toy, User]:
+def priors(annotated: Sequence[int]) -> tuple[Priors[Seen, Tensor], Toy, User]:
     toy, user = Toy(), User()
     return Priors(toy, look, annotated, user.settle), toy, user
 

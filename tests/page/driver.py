@@ -58,6 +58,12 @@ class Server:
         self.url = self._process.stdout.readline().strip()
         assert self.url.startswith("http://127."), self._process.stderr.read()  # type: ignore[union-attr]
 
+    def peak_memory(self) -> int:
+        """The most memory that it has taken so far, in MB."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) // 1024
+
     def kill(self) -> None:
         """End it at once, as a power cut does."""
         self._process.kill()

@@ -13,6 +13,7 @@ from vostool.backbones import load_backbone
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
+from vostool.decoder.torch_networks import TorchNetworks
 from vostool.training.data import Shot
 from vostool.training.recipes.decoder import new_decoder
 from vostool.training.simulation import (
@@ -65,9 +66,8 @@ def j_of(shot: Shot, read: Read, decoder: Decoder, rounds: int, seed: int = 3) -
     assert simulation is not None
     assert simulation.truth.shape == shot.masks.shape
     assert [level.shape[0] for level in reader.features] == [3] * 4
-    predictor = DecoderPredictor(
-        DecoderClip(reader, torch.device("cpu"), decoder), simulation.adapter
-    )
+    clip = DecoderClip(reader, TorchNetworks(decoder))
+    predictor = DecoderPredictor(clip, simulation.adapter)
     masks = predictor.masks(0, reader.features)
     both = ((masks == simulation.truth) & (simulation.truth > 0)).sum()
     return float(both / ((masks > 0) | (simulation.truth > 0)).sum())

@@ -15,10 +15,12 @@ import av
 import cv2
 import numpy as np
 import numpy.typing as npt
+import ome_zarr_models.v05
 import OpenEXR
 import pytest
 import supervision
 import tifffile
+import zarr
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from cvat_sdk.masks import decode_mask
@@ -30,6 +32,7 @@ from label_studio_converter.brush import decode_rle
 from PIL import Image, ImageDraw
 from supervision.dataset.formats.labelme import load_labelme_annotations
 
+import vostool as package
 from tests.conftest import Vostool
 from tests.video.footage import Kind, write_clip
 from vostool.adapter import Adapter
@@ -41,6 +44,7 @@ from vostool.outputs import LISTING
 from vostool.session import Session
 from vostool.store import FeatureStore
 from vostool.writers import WRITERS
+from vostool.writers.composite import before
 from vostool.writers.label_studio import pack
 from vostool.writers.png import mask_file, write_mask
 from vostool.writers.yolo import polygons
@@ -184,6 +188,21 @@ def test_tiff(export: Export) -> None:
     assert cv2.imreadmulti(str(out), flags=cv2.IMREAD_UNCHANGED)[0]
 
 
+def test_ome_zarr(export: Export) -> None:
+    """By the format's own models, which refuse what is not of its form."""
+    out = export("ome-zarr")
+    image = ome_zarr_models.v05.Image.from_zarr(zarr.open_group(out, mode="r"))
+    assert image.labels is not None and image.labels.label_paths == ["objects"]
+    group = zarr.open_group(out / "labels" / "objects", mode="r")
+    label = ome_zarr_models.v05.ImageLabel.from_zarr(group)
+    assert label.ome_attributes.image_label is not None
+    colors = label.ome_attributes.image_label.colors
+    assert [color.label_value for color in colors or ()] == list(OBJECTS)
+    np.testing.assert_array_equal(group["0"], MASKS)
+    frames = np.asarray(zarr.open_array(out / "0", mode="r"))
+    np.testing.assert_array_equal(frames.transpose(0, 2, 3, 1), [shown(n) for n in range(FRAMES)])
+
+
 @pytest.mark.parametrize(("form", "part"), [("davis", "480p"), ("youtube-vos", "")])
 def test_davis_and_youtube_vos(export: Export, form: str, part: str) -> None:
     out = export(form)
@@ -300,6 +319,41 @@ def test_prores_keeps_the_mask_to_the_pixel(export: Export) -> None:
         assert set(np.unique(alpha)) <= {0, 254, 255}
         assert not alpha[height:].any() and not alpha[:, width:].any()
         assert abs(picture[:height, :width, :3].astype(int) - shown(frame)).mean() < 2
+
+
+@pytest.mark.parametrize("background", ["#00c800", "other.mkv"])
+def test_composite_shows_another_ground(folder: Path, vostool: Vostool, background: str) -> None:
+    """A colour; or a clip of another size, that begins again when it is at its end."""
+    grounds = [np.full((30, 40, 3), (200, 40 * n, 0), np.uint8) for n in range(4)]
+    package.write_clip(folder / "other.mkv", grounds)
+    done = vostool("export", "swan", "--as", "composite", "--clip", "clip", "--out", "c.mp4",
+                   "--background", background)  # fmt: skip
+    assert done.status == 0, done.err
+    frames = [*open_clip(folder / "c.mp4").frames()]
+    assert len(frames) == FRAMES
+    for number, frame in enumerate(frames):
+        colour = (0, 200, 0) if background[0] == "#" else (200, 40 * (number % 4), 0)
+        inside = cv2.erode((MASKS[number] > 0).astype(np.uint8), np.ones((9, 9))) > 0
+        outside = cv2.dilate((MASKS[number] > 0).astype(np.uint8), np.ones((17, 17))) == 0
+        assert np.abs(frame.astype(int) - shown(number))[inside].mean() < 12
+        assert np.abs(frame.astype(int) - colour)[outside].mean() < 6
+
+
+def test_a_ground_shines_through_what_is_half_transparent() -> None:
+    frame, ground = np.full((1, 3, 3), 200, np.uint8), np.full((1, 3, 3), 100, np.uint8)
+    seen = before(ground, frame, np.array([[0, 51, 255]], np.uint8))
+    np.testing.assert_array_equal(seen[0, :, 0], [100, 120, 200])
+
+
+def test_grounds_that_are_none_are_refused(folder: Path, vostool: Vostool) -> None:
+    for words, word in {
+        ("composite", "--background", "no-colour"): "neither",
+        ("composite",): "--background",
+        ("cutout", "--background", "red"): "composite",
+    }.items():
+        done = vostool("export", "swan", "--clip", "clip", "--out", "o", "--as", *words)
+        assert done.status == 2 and word in done.err, done.err
+        assert not (folder / "o").exists()
 
 
 def vp9_frames(file: Path) -> list[VideoFrame]:
@@ -432,7 +486,8 @@ def test_what_fails_midway_leaves_nothing(folder: Path, vostool: Vostool) -> Non
     file = mask_file(folder / "swan", 4)
     Image.new("RGB", (4, 4)).save(file)
     for form in WRITERS:
-        done = vostool("export", "swan", "--as", form, "--clip", "clip", "--out", "out")
+        ground = ("--background", "red") if WRITERS[form].shows_background else ()
+        done = vostool("export", "swan", "--as", form, "--clip", "clip", "--out", "out", *ground)
         assert done.status == 1 and str(file.name) in done.errors[0]
         assert sorted(entry.name for entry in folder.iterdir() if entry.name != "store") == [
             "clip", "swan",

@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -130,27 +130,38 @@ class Adapter:
         try:
             content = io.BytesIO()  # HDF5 reports no failed write, and the digest is read back
             with h5py.File(content, "w") as h5:
-                h5.attrs["format"] = FORMAT
-                h5.attrs["preset"] = json.dumps(asdict(self.preset))
-                h5.attrs["lambda"] = self.preset.ridge
-                h5.attrs["provenance"] = json.dumps(asdict(self.provenance))
-                h5["W"] = self.W
-                h5["object_ids"] = np.asarray(self.object_ids, np.int64)
-                for name in ("counts", "sums", "gram"):
-                    h5[f"statistics/{name}"] = getattr(self.statistics, name)
-                about = json.dumps([_about(clip) for clip in self.clips]).encode()
-                h5["clips"] = np.frombuffer(about, np.uint8)  # an attribute holds 64 kB
-                for kind in TABLES:
-                    parts = [getattr(clip, kind) for clip in self.clips]
-                    lengths = [len(part) for part in parts]
-                    h5[f"{kind}/clip"] = np.repeat(np.arange(len(parts)), lengths)
-                    for name, column in Samples.concat(parts).columns().items():
-                        h5[f"{kind}/{name}"] = column
+                self._fill(h5)
                 h5.attrs["digest"] = _digest(h5)
             with replacing(file) as tmp:
                 tmp.write_bytes(content.getbuffer())
         except OSError as problem:
             raise unwritable(file, problem) from problem
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash over all that it is: equal for adapters that make equal masks."""
+        with h5py.File(io.BytesIO(), "w") as h5:
+            self._fill(h5)
+            return _digest(h5)
+
+    def _fill(self, h5: h5py.File) -> None:
+        """Put all that it is into a file."""
+        h5.attrs["format"] = FORMAT
+        h5.attrs["preset"] = json.dumps(asdict(self.preset))
+        h5.attrs["lambda"] = self.preset.ridge
+        h5.attrs["provenance"] = json.dumps(asdict(self.provenance))
+        h5["W"] = self.W
+        h5["object_ids"] = np.asarray(self.object_ids, np.int64)
+        for name in ("counts", "sums", "gram"):
+            h5[f"statistics/{name}"] = getattr(self.statistics, name)
+        about = json.dumps([_about(clip) for clip in self.clips]).encode()
+        h5["clips"] = np.frombuffer(about, np.uint8)  # an attribute holds 64 kB
+        for kind in TABLES:
+            parts = [getattr(clip, kind) for clip in self.clips]
+            lengths = [len(part) for part in parts]
+            h5[f"{kind}/clip"] = np.repeat(np.arange(len(parts)), lengths)
+            for name, column in Samples.concat(parts).columns().items():
+                h5[f"{kind}/{name}"] = column
 
     @classmethod
     def read(cls, file: str | Path) -> Adapter:

@@ -16,7 +16,9 @@ from vostool.batch.report import Row
 from vostool.batch.scheduler import RUNNING, Limits, Scheduler
 from vostool.batch.slurm import Slurm
 from vostool.batch.task import Task
+from vostool.mounts import beyond_locks
 from vostool.pipeline.progress import Progress, Say, quiet
+from vostool.store.layout import is_url
 
 SCHEDULERS: dict[str, Callable[[BatchFolder, Limits], Scheduler]] = {
     "local": Local,
@@ -73,7 +75,7 @@ def begin(
         limits: what jobs may take.
         wait: return when no job is left; else at once.
         progress: told of clips done, while it waits.
-        say: told how much there is to do.
+        say: told how much there is to do, and where locks may not hold between machines.
 
     Returns:
         How far each clip is, in the clips' order.
@@ -88,6 +90,8 @@ def begin(
     scheduler = SCHEDULERS[on](batch, limits)
     scheduler.check()
     stamps = Stamps(task)
+    if scheduler.outlives and not is_url(task.store) and (why := beyond_locks(Path(task.store))):
+        say(why)
     with batch.held():
         batch.begin(task, clips)
         looks = {clip: stamps.look(clip, source) for clip, source in clips.items()}

@@ -9,19 +9,63 @@ from __future__ import annotations
 import calendar
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from vostool.adapter import Adapter
 from vostool.batch.task import Task
 from vostool.checkpoints import fingerprint
 from vostool.clips import open_clip
-from vostool.errors import VostoolError
+from vostool.errors import AdapterError, VostoolError
+from vostool.outputs import listed_origin
 from vostool.pipeline.context import context_key
 from vostool.pipeline.extraction import backbone_key
+from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.sequences import is_pattern
-from vostool.store import STAGES, CacheKey, FeatureStore, Stamp
+from vostool.store import STAGES, STAGES_OF, CacheKey, FeatureStore, Stamp
 from vostool.weights import find_weights
+
+BEGINNING = 3.0
+"""Seconds that a command takes to begin, of which stamps do not tell."""
+
+
+class _Masks:
+    """What a clip's masks are to be made from, whatever the clip.
+
+    Args:
+        adapter: with which they are made.
+    """
+
+    def __init__(self, adapter: Adapter) -> None:
+        self._adapter = adapter
+        self._of_any = mask_stamp([(adapter, CacheKey({}))])
+
+    def check_reads(self, networks: Mapping[str, Any]) -> None:
+        """Make sure that the adapter reads features of these networks.
+
+        Raises:
+            AdapterError: it reads others.
+        """
+        theirs = self._adapter.provenance.networks
+        ours = {name: networks[name] for name in theirs if name in networks}
+        why = CacheKey(ours).difference(CacheKey({name: theirs[name] for name in ours}))
+        if why:
+            raise AdapterError(
+                f"the adapter of {self._adapter.names} reads other features than those that are "
+                f"to be made ({why}); give the options of its clips' extract and propagate"
+            )
+
+    def stamp(self, backbone: Stamp | None, context: Stamp | None) -> dict[str, Any] | None:
+        """Of the masks of a clip; None where what they are made from is not there."""
+        kinds = STAGES_OF[self._adapter.provenance.features]
+        made_from: dict[str, Any] = {}
+        for stage in ({"backbone": backbone, "context": context}[kind] for kind in kinds):
+            if stage is None:
+                return None
+            made_from |= stage.cache_key.made_from
+        return {**self._of_any, "adapters": [[self._adapter.digest, CacheKey(made_from).digest]]}
 
 
 @dataclass(frozen=True)
@@ -46,7 +90,7 @@ class Stamps:
 
     Raises:
         WeightsError: weights that it names are missing.
-        AdapterError: its adapter cannot be read.
+        AdapterError: its adapter cannot be read, or reads other features than it makes.
     """
 
     def __init__(self, task: Task) -> None:
@@ -54,6 +98,9 @@ class Stamps:
         self._store = FeatureStore(task.store)
         self._any_clip = backbone_key("", task.backbone, task.weights, task.network_height)
         self._model = fingerprint(find_weights(task.model))
+        self._masks = None if task.adapter is None else _Masks(Adapter.read(task.adapter))
+        if self._masks is not None and "extract" in task.stages:
+            self._masks.check_reads({**self._any_clip.made_from, "model": self._model})
 
     def look(self, clip: str, source: str) -> Look:
         """What is there of a clip, and what is to be made.
@@ -69,6 +116,7 @@ class Stamps:
         is_right = {
             "extract": lambda: self._is_of_clip(backbone, source),
             "propagate": lambda: self._is_of_features(context, backbone),
+            "render": lambda: self._masks_are_right(clip, backbone, context),
         }
         first = next((n for n, stage in enumerate(stages) if not is_right[stage]()), len(stages))
         return Look(stages[first:], seconds)
@@ -84,9 +132,13 @@ class Stamps:
             return False
         return context.cache_key == context_key(backbone.cache_key, self._model)
 
+    def _masks_are_right(self, clip: str, backbone: Stamp | None, context: Stamp | None) -> bool:
+        wanted = None if self._masks is None else self._masks.stamp(backbone, context)
+        return wanted is not None and listed_origin(self._task.masks(clip)) == wanted
+
 
 def _seconds(stamp: Stamp) -> float:
-    return float(stamp.cache_key.made_by.get("seconds", 0))
+    return BEGINNING + float(stamp.cache_key.made_by.get("seconds", 0))
 
 
 def _fingerprint(source: str, stamp: Stamp) -> str | None:

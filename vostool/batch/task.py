@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from vostool.adapter import Adapter
 from vostool.errors import UsageError
+from vostool.store import STAGES_OF
 
 STAGES = ("extract", "propagate", "render")
 """What can be made of a clip, in the order in which it is made."""
@@ -17,11 +19,11 @@ MASKS = "masks"
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be made of each clip. All paths are absolute.
+    """What is to be made of each clip. All paths are absolute, for jobs run elsewhere.
 
     Attributes:
         stages: some of :data:`STAGES`, in their order.
-        store: the feature store's folder.
+        store: the feature store: a folder, or a URL.
         folder: the batch's own.
         backbone, weights, network_height: as of ``vostool extract``.
         model: as of ``vostool propagate``.
@@ -82,3 +84,15 @@ def in_order(stages: str) -> tuple[str, ...]:
     if unknown:
         raise UsageError(f"no stage {min(unknown)!r}; there are: {', '.join(STAGES)}")
     return tuple(stage for stage in STAGES if stage in asked)
+
+
+def needed(adapter: Adapter | None) -> tuple[str, ...]:
+    """The stages that an adapter's masks need; without one, clips are extracted.
+
+    Args:
+        adapter: with which masks are made, if they are.
+    """
+    if adapter is None:
+        return ("extract",)
+    reads = STAGES_OF[adapter.provenance.features]
+    return ("extract", *(["propagate"] if "context" in reads else []), "render")

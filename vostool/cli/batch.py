@@ -13,9 +13,9 @@ import click
 
 from vostool.cli.common import (
     SOME_FAILED,
-    backbone_option,
     device_option,
     expand,
+    fitted_backbone_option,
     height_option,
     json_option,
     model_option,
@@ -95,10 +95,9 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
 @click.option(
     "--stages",
-    default="extract,propagate,render",
-    show_default=True,
     metavar="STAGES",
-    help="What to make of each clip, some of these.",
+    help="What to make of each clip, of extract,propagate,render.  [default: extract, and what the "
+    "adapter's masks need]",
 )
 @click.option(
     "--adapter",
@@ -150,7 +149,7 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 )
 @click.option("--no-wait", is_flag=True, help="Return when the jobs are submitted.")
 @store_option
-@backbone_option
+@fitted_backbone_option
 @weights_option
 @random_weights_option
 @height_option
@@ -159,7 +158,7 @@ def _options(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 @json_option
 def run(
     clips: tuple[str, ...],
-    stages: str,
+    stages: str | None,
     adapter_file: Path | None,
     out: Path,
     on: str,
@@ -170,7 +169,7 @@ def run(
     options: dict[str, str],
     no_wait: bool,
     store_root: Path | str,
-    backbone: str,
+    backbone: str | None,
     weights: str | None,
     network_height: int,
     model: str,
@@ -184,12 +183,15 @@ def run(
     DIR/report.html; the others are done all the same. Each clip's name that is done goes to
     standard output.
     """
+    from vostool.adapter import Adapter
+    from vostool.backbones import DEFAULT
     from vostool.batch.calls import begin
     from vostool.batch.scheduler import Limits
-    from vostool.batch.task import Task, in_order
+    from vostool.batch.task import Task, in_order, needed
     from vostool.clips import name_clips
 
-    asked = in_order(stages)
+    adapter = None if adapter_file is None else Adapter.read(adapter_file)
+    asked = in_order(stages) if stages is not None else needed(adapter)
     if ("render" in asked) != (adapter_file is not None):
         raise click.UsageError("--adapter FILE.h5 goes with the stage render, and render with it")
     if on != "slurm" and (partition or gpus or options):
@@ -201,7 +203,8 @@ def run(
         named = {name: name for name in sources}
     store = store_root if isinstance(store_root, str) else str(store_root.absolute())
     task = Task(
-        asked, store, str(out.absolute()), backbone,
+        asked, store, str(out.absolute()),
+        backbone or (DEFAULT if adapter is None else adapter.provenance.network),
         None if weights is None else _absolute(weights), network_height, _absolute(model),
         None if adapter_file is None else str(adapter_file.absolute()), device,
     )  # fmt: skip

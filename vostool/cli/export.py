@@ -65,6 +65,11 @@ FORMATS = "\b\nThe formats:\n" + "\n".join(
 @frames_option
 @reading_options
 @cleaning_options
+@click.option(
+    "--background",
+    metavar="COLOUR|CLIP",
+    help="What composite shows behind the objects: a colour such as #00ff00, or another clip.",
+)
 @click.option("--soft", is_flag=True, help="Alpha as the decoder's probabilities, with --adapter.")
 @click.option(
     "--overlap",
@@ -87,6 +92,7 @@ def command(
     force: bool,
     as_json: bool,
     cleaning: dict[str, Any],
+    background: str | None,
     soft: bool,
     overlap: bool,
     reading: Reading,
@@ -105,9 +111,11 @@ def command(
         raise click.UsageError("--clip goes with a folder of masks; an adapter knows its clip")
     one_blas_thread()
     from vostool.cleaning import Cleaning
+    from vostool.pipeline.background import Background
 
     how: dict[str, Any] = {
         "cleaning": Cleaning(**cleaning), "soft": soft, "overlap": overlap, "force": force,
+        "background": None if background is None else Background.of(background),
     }  # fmt: skip
     with progress_bar(f"export {masks or adapter_files[0]}") as how["progress"]:
         if adapter_files:

@@ -41,8 +41,8 @@ DECIDING = (
     "opening.py", "session.py", "pipeline/*.py", "presets.py", "pyramid.py", "scribbles.py",
     "masks.py", "images.py",
     "adapter/*.py", "layers.py", "label_propagation/*.py", "decoder/*.py", "mask_propagation/*.py",
-    "weights/decoder*.safetensors", "precision.py", "davis/root.py", "davis/session.py",
-    "davis/method.py", "davis/metrics.py", "davis/compat.py",
+    "weights/decoder*.safetensors", "precision.py", "onnx_graph.py",
+    "davis/root.py", "davis/session.py", "davis/method.py", "davis/metrics.py", "davis/compat.py",
 )  # fmt: skip
 """The modules on which scores depend, apart from the features, whose cache keys tell of theirs."""
 

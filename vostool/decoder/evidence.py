@@ -12,10 +12,6 @@ from torch.nn import functional
 from vostool.label_propagation.network import margin, with_background
 from vostool.layers import doubled, halved
 
-CHANNELS = 6
-"""Of one object: its score and its prior, each against the best other one; the share of its prior;
-the best score of any object; strokes on it, and strokes on anything else."""
-
 
 @dataclass(frozen=True)
 class Evidence:

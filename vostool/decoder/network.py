@@ -9,29 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.decoder.evidence import CHANNELS, Evidence
+from vostool.decoder import shape
+from vostool.decoder.evidence import Evidence
+from vostool.decoder.shape import ABSENT, BLOCKS, CHANNELS, FEATURE_GAIN, FINE, REACH, WIDTHS
 from vostool.decoder.windows import Window, cut_out, find_windows
 from vostool.label_propagation.network import LabelPropagator
 from vostool.layers import Residual, conv3, doubled
 
-WIDTHS = (24, 40, 64, 96)
-"""Channels at each stride, finest first."""
-BLOCKS = (1, 1, 1, 2)
-"""Residual blocks at each stride."""
-FINE = 2
-"""Strides, of the finest, at which an object is decoded only where it may be."""
-REACH = tuple(2 + 2 * blocks + (n == 0) for n, blocks in enumerate(BLOCKS[:FINE]))
-"""How far convolutions read at these, in vertices: evidence, mixing, two a block, the output."""
 PRESENCE_WIDTH = 16
 """Channels of what finds where that is."""
 UNTRAINED = 4.0
 """The logit of presence everywhere, before that is trained."""
-PRESENT = 0.0
-"""The logit of an object's presence above which it is decoded."""
-ABSENT = -16.0
-"""The logit of its mask where it is not."""
-FEATURE_GAIN = 4.0
-"""Features are of unit length per stage, so each is small; this brings them to about one."""
 SCORE_GAIN = 4.0
 """Scores are near 0 and 1 by Eq. 3; the logits begin as the scores times this."""
 PRIOR_GAIN = 1.0
@@ -147,7 +135,7 @@ class Decoder(nn.Module):
         logits = torch.full_like(evidence[0][:, 0], ABSENT)
         for t, where in enumerate(self.where(coarse, evidence[FINE])):
             frame = slice(t, t + 1)
-            for window in find_windows((where > PRESENT).cpu().numpy()):
+            for window in find_windows((where > shape.PRESENT).cpu().numpy()):
                 found, (rows, columns) = self._fine(
                     coarse[frame],
                     [level[frame] for level in read[:FINE]],

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from vostool.masks import Mask
 from vostool.pyramid import FloatArray, Pyramid
@@ -18,20 +16,19 @@ class Pixels:
 
     Args:
         pyramid: the features' geometry.
-        device: where to run.
     """
 
-    def __init__(self, pyramid: Pyramid, device: torch.device) -> None:
-        rows, columns = pyramid.finest_to_pixels
+    def __init__(self, pyramid: Pyramid) -> None:
+        self._rows, self._columns = pyramid.finest_to_pixels
         self._size = pyramid.clip_size
-        self._rows, self._columns = (torch.from_numpy(m).to(device) for m in (rows, columns))
-        self._reaches = _Reach(rows), _Reach(columns.T)
+        self._reaches = _Reach(self._rows), _Reach(self._columns.T)
 
-    def logits(self, logits: Tensor) -> Tensor:
+    def logits(self, logits: FloatArray) -> FloatArray:
         """Logits (…, H, W), of (…, h, w)."""
-        return self._rows @ (logits @ self._columns)
+        found: FloatArray = self._rows @ (logits @ self._columns)
+        return found
 
-    def mask(self, logits: Tensor, object_ids: Sequence[int]) -> Mask:
+    def mask(self, logits: FloatArray, object_ids: Sequence[int]) -> Mask:
         """The mask (H, W) of a frame: each pixel's best object, where one is above background.
 
         Only pixels next to a vertex at which an object is above background can be the object's, so
@@ -41,25 +38,23 @@ class Pixels:
             logits: (K, h, w), each against background's, which is 0.
             object_ids: the id of each.
         """
-        mask = torch.zeros(self._size, dtype=torch.uint8, device=logits.device)
-        best = torch.zeros(self._size, device=logits.device)
+        mask = np.zeros(self._size, np.uint8)
+        best = np.zeros(self._size, np.float32)
         for object_id, one in zip(object_ids, logits, strict=True):
             above = one > 0
             if not above.any():
                 continue
             near = [
-                reach.of(above.any(dim=1 - axis).nonzero()[:, 0])
+                reach.of(np.flatnonzero(above.any(axis=1 - axis)))
                 for axis, reach in enumerate(self._reaches)
             ]
             (vertex_rows, rows), (vertex_columns, columns) = near
             here = self._rows[rows, vertex_rows] @ (
                 one[vertex_rows, vertex_columns] @ self._columns[vertex_columns, columns]
             )
-            wins = here > best[rows, columns]
-            mask[rows, columns].masked_fill_(wins, object_id)
-            torch.maximum(best[rows, columns], here, out=best[rows, columns])
-        labels: Mask = mask.cpu().numpy()
-        return labels
+            mask[rows, columns][here > best[rows, columns]] = object_id
+            np.maximum(best[rows, columns], here, out=best[rows, columns])
+        return mask
 
 
 class _Reach:
@@ -74,7 +69,7 @@ class _Reach:
         self._pixels = _first_and_after(heard.T)
         self._vertices = _first_and_after(heard)
 
-    def of(self, vertices: Tensor) -> tuple[slice, slice]:
+    def of(self, vertices: npt.NDArray[np.int_]) -> tuple[slice, slice]:
         """The vertices and the pixels round the first to the last of some vertices, ascending."""
         first, last = int(vertices[0]), int(vertices[-1])
         pixels = slice(int(self._pixels[first, 0]), int(self._pixels[last, 1]))

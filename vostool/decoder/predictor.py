@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from vostool.adapter import Adapter
 from vostool.decoder.clip import DecoderClip
-from vostool.decoder.evidence import Evidence
+from vostool.decoder.networks import Inputs, Seen, Values
 from vostool.decoder.pixels import Pixels
 from vostool.decoder.scores import Scoring
 from vostool.decoder.strides import by_stride
-from vostool.label_propagation.network import View, with_background
+from vostool.label_propagation.carrier import View
 from vostool.label_propagation.priors import Priors
 from vostool.masks import Mask, confidence
-from vostool.precision import mixed_precision
+from vostool.pyramid import FloatArray
 from vostool.scribbles import UNMARKED
 from vostool.store import Features
 
-FRAMES_AT_ONCE = 2
-"""What the decoder works on together: with more, a CPU's caches overflow."""
 SCORES_KEPT = 4096
 """Frames of which scores are remembered, at 25 kB an object each at 480p."""
 
 
-class DecoderPredictor:
+class DecoderPredictor(Generic[Seen, Values]):
     """A :class:`vostool.pipeline.predictors.MaskPredictor`.
 
     Args:
@@ -38,26 +34,21 @@ class DecoderPredictor:
         adapter: the classifier, with the strokes that it was fitted to.
     """
 
-    def __init__(self, clip: DecoderClip, adapter: Adapter) -> None:
-        self._clip, self._pyramid, self._device = clip, clip.pyramid, clip.device
-        self._decoder = clip.decoder
-        self._scoring = Scoring(self._pyramid, adapter.W, self._device)
+    def __init__(self, clip: DecoderClip[Seen, Values], adapter: Adapter) -> None:
+        self._clip, self._pyramid, self._networks = clip, clip.pyramid, clip.networks
+        self._scoring = Scoring(self._pyramid, adapter.W)
         self._object_ids = adapter.object_ids
         # Strokes on another clip are no help: looks alone decide where there is none on this one.
         self._strokes = adapter.strokes_on(clip.reader.cache_key.digest)
         self._level = self._pyramid.levels[clip.coarse]
-        self._to_coarse = tuple(
-            torch.from_numpy(matrix).to(self._device)
-            for matrix in self._pyramid.onto(self._level)[0]
-        )
-        self._pixels = Pixels(self._pyramid, self._device)
-        self._scores: OrderedDict[int, Tensor] = OrderedDict()
+        self._to_coarse = self._pyramid.onto(self._level)[0]
+        self._pixels = Pixels(self._pyramid)
+        self._scores: OrderedDict[int, FloatArray] = OrderedDict()
         order = np.lexsort((self._strokes.frame, self._strokes.round))
         annotated = list(dict.fromkeys(self._strokes.frame[order].tolist()))
         self._annotated = frozenset(annotated)
-        self.priors = Priors(self._decoder.propagator, self._look, annotated, self._settle)
+        self.priors = Priors(self._networks.carrier, self._look, annotated, self._settle)
 
-    @torch.inference_mode()
     def scores(self, start: int, features: Features) -> npt.NDArray[np.float32]:
         """Logits (T, K, H, W) of the frames from one on, at the clip's resolution.
 
@@ -65,10 +56,12 @@ class DecoderPredictor:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        every = self.logits(start, features)
-        return np.concatenate([self._pixels.logits(logits).cpu().numpy() for logits in every])
+        with self._networks.at_work():
+            every = self.logits(start, features)
+            return np.concatenate(
+                [self._pixels.logits(self._networks.numpy(logits)) for logits in every]
+            )
 
-    @torch.inference_mode()
     def masks(self, start: int, features: Features) -> npt.NDArray[np.uint8]:
         """Masks (T, H, W) of the frames from one on, at the clip's resolution.
 
@@ -76,12 +69,16 @@ class DecoderPredictor:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        every = self.logits(start, features, everywhere=False)
-        return np.stack(
-            [self._pixels.mask(frame, self._object_ids[1:]) for logits in every for frame in logits]
-        )
+        with self._networks.at_work():
+            every = self.logits(start, features, everywhere=False)
+            return np.stack(
+                [
+                    self._pixels.mask(frame, self._object_ids[1:])
+                    for logits in every
+                    for frame in self._networks.numpy(logits)
+                ]
+            )
 
-    @torch.inference_mode()
     def masks_with_scores(
         self, start: int, features: Features
     ) -> Iterator[tuple[Mask, npt.NDArray[np.float32]]]:
@@ -91,12 +88,14 @@ class DecoderPredictor:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        for logits in self.logits(start, features, everywhere=False):
+        for first in range(0, len(features[0]), self._networks.at_once):
+            part = [level[first : first + self._networks.at_once] for level in features]
+            with self._networks.at_work():  # and not while the caller is at work
+                every = self.logits(start + first, part, everywhere=False)
+                logits = self._networks.numpy(next(every))
             for frame in logits:
-                mask = self._pixels.mask(frame, self._object_ids[1:])
-                yield mask, self._pixels.logits(frame).cpu().numpy()
+                yield self._pixels.mask(frame, self._object_ids[1:]), self._pixels.logits(frame)
 
-    @torch.inference_mode()
     def sure_mask(self, frame: int, features: Features) -> tuple[Mask, float]:
         """The mask (H, W) of one frame, and its confidence, taken at the finest stride.
 
@@ -104,13 +103,14 @@ class DecoderPredictor:
             frame: its number.
             features: (1, h, w, C) a level.
         """
-        (logits,) = next(self.logits(frame, features, everywhere=False))
+        with self._networks.at_work():
+            (logits,) = self._networks.numpy(next(self.logits(frame, features, everywhere=False)))
         mask = self._pixels.mask(logits, self._object_ids[1:])
-        return mask, confidence(logits.cpu().numpy())
+        return mask, confidence(logits)
 
     def logits(
         self, start: int, features: Features, *, everywhere: bool = True
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Values]:
         """Logits (T, K, h, w) of the frames from one on, at the finest stride, a few at a time.
 
         Args:
@@ -118,71 +118,58 @@ class DecoderPredictor:
             features: (T, h, w, C) a level.
             everywhere: or only where an object may be.
         """
-        for levels, evidence in self.inputs(start, features):
-            yield self._decode(levels, evidence, everywhere=everywhere)
+        for inputs in self.inputs(start, features):
+            yield self._networks.decode(inputs, everywhere=everywhere)
 
-    def inputs(self, start: int, features: Features) -> Iterator[tuple[list[Tensor], Evidence]]:
+    def inputs(self, start: int, features: Features) -> Iterator[Inputs[Values]]:
         """What the decoder reads of the frames from one on, a few at a time.
 
         Args:
             start: the first frame.
             features: (T, h, w, C) a level.
         """
-        for first in range(0, len(features[0]), FRAMES_AT_ONCE):
-            part = [self._clip.tensor(level[first : first + FRAMES_AT_ONCE]) for level in features]
+        for first in range(0, len(features[0]), self._networks.at_once):
+            part = [level[first : first + self._networks.at_once] for level in features]
             frames = range(start + first, start + first + len(part[0]))
             yield self._inputs(frames, part, [self.priors.of(frame) for frame in frames])
 
     def _inputs(
-        self, frames: range, features: Sequence[Tensor], priors: Sequence[Tensor | None]
-    ) -> tuple[list[Tensor], Evidence]:
-        """The backbone's features (T, C, h, w) a stride, and the evidence, given priors."""
-        on_grid = torch.cat(
-            [
-                self._on_grid(frame, [level[t : t + 1] for level in features])
-                for t, frame in enumerate(frames)
-            ]
+        self, frames: range, features: Features, priors: Sequence[Values | None]
+    ) -> Inputs[Values]:
+        """What the decoder reads of some frames, given priors."""
+        finest = self._pyramid.levels[0]
+        scores = [
+            self._scoring.at(finest, self._on_grid(frame, [level[t] for level in features]))
+            for t, frame in enumerate(frames)
+        ]
+        return Inputs(
+            by_stride(self._pyramid, features),
+            np.stack(scores),
+            priors,
+            np.stack([self._stroke_maps(frame) for frame in frames]),
         )
-        none = on_grid.new_zeros(len(self._object_ids), *self._level.shape[:2])
-        evidence = Evidence(
-            self._scoring.at(self._pyramid.levels[0], on_grid),
-            torch.stack([none if prior is None else prior for prior in priors]),
-            torch.stack([self._stroke_maps(frame) for frame in frames]),
-        )
-        dtype = self._decoder.gain.dtype
-        levels = [level.to(dtype) for level in by_stride(self._pyramid, features)]
-        return levels, evidence.to(dtype)
 
-    def _decode(
-        self, levels: Sequence[Tensor], evidence: Evidence, *, everywhere: bool = True
-    ) -> Tensor:
-        """Logits (T, K, h, w) at the finest stride."""
-        with mixed_precision(self._device) if self._clip.mixed else nullcontext():
-            logits: Tensor = self._decoder(levels, evidence, everywhere=everywhere)
-        return logits.float()
-
-    def _look(self, frame: int) -> View:
+    def _look(self, frame: int) -> View[Seen, Values]:
         """What the propagator knows of a frame."""
-        on_grid = self._on_grid(frame)
-        return View(self._clip.seen(frame), self._scoring.at(self._level, on_grid)[0])
+        scores = self._scoring.at(self._level, self._on_grid(frame))
+        return View(self._clip.seen(frame), self._networks.array(scores))
 
-    def _on_grid(self, frame: int, features: Sequence[Tensor] | None = None) -> Tensor:
-        """The scores (1, K, h, w) of a frame on the pyramid's grid, of its features if at hand."""
+    def _on_grid(self, frame: int, features: Features | None = None) -> FloatArray:
+        """The scores (K, h, w) of a frame on the pyramid's grid, of its features if at hand."""
         if frame not in self._scores:
-            self._scores[frame] = self._scoring.on_grid(features or self._clip.read_frame(frame))
+            levels = features or self._clip.reader.read_frame(frame)
+            self._scores[frame] = self._scoring.on_grid(levels)
             while len(self._scores) > SCORES_KEPT:
                 self._scores.popitem(last=False)
         return self._scores[frame]
 
-    @torch.no_grad()
-    def _settle(self, frame: int, prior: Tensor | None) -> Tensor:
+    def _settle(self, frame: int, prior: Values | None) -> Values:
         """The labels (K + 1, h, w) of an annotated frame, at stride 16."""
-        features = self._clip.read_frame(frame)
-        logits = self._decode(*self._inputs(range(frame, frame + 1), features, [prior]))
-        rows, columns = self._to_coarse
-        return rows @ with_background(logits).softmax(dim=1)[0] @ columns
+        features = [level[None] for level in self._clip.reader.read_frame(frame)]
+        inputs = self._inputs(range(frame, frame + 1), features, [prior])
+        return self._networks.settled(inputs, *self._to_coarse)
 
-    def _stroke_maps(self, frame: int) -> Tensor:
+    def _stroke_maps(self, frame: int) -> FloatArray:
         """Where strokes of each class are, (K + 1, h, w) at the finest stride."""
         finest = self._pyramid.levels[0]
         maps = np.zeros((len(self._object_ids), *finest.shape[:2]), np.float32)
@@ -191,4 +178,4 @@ class DecoderPredictor:
             y, x = np.nonzero(marks != UNMARKED)
             row, column = self._pyramid.nearest(finest, np.stack([x, y], axis=1))
             maps[np.searchsorted(self._object_ids, marks[y, x]), row, column] = 1
-        return torch.from_numpy(maps).to(self._device)
+        return maps

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from vostool.pyramid import Pyramid
 
@@ -20,15 +20,17 @@ def stride_channels(pyramid: Pyramid) -> tuple[int, ...]:
     )
 
 
-def by_stride(pyramid: Pyramid, levels: Sequence[Tensor]) -> list[Tensor]:
-    """The backbone's features (T, C, h, w) a stride, finest first.
+def by_stride(
+    pyramid: Pyramid, levels: Sequence[npt.NDArray[np.float16]]
+) -> list[npt.NDArray[np.float16]]:
+    """The backbone's features (T, h, w, C) a stride, finest first.
 
     Args:
         pyramid: their geometry.
         levels: (T, h, w, C) each, with those of the context where it is read.
     """
     pairs = zip(pyramid.backbone.levels, pyramid.of_backbone(levels), strict=True)
-    return [
-        torch.cat([level.permute(0, 3, 1, 2) for _, level in same], 1)
-        for _, same in groupby(pairs, key=lambda pair: pair[0].stride)
+    strides = [
+        [level for _, level in same] for _, same in groupby(pairs, key=lambda pair: pair[0].stride)
     ]
+    return [same[0] if len(same) == 1 else np.concatenate(same, axis=-1) for same in strides]

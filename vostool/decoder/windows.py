@@ -19,10 +19,7 @@ import numpy.typing as npt
 
 Window = tuple[slice, slice]
 
-STEP = 6
-"""Windows begin and end at multiples of it, so that few sizes occur: libraries prepare each
-convolution for a size that they meet, which takes as long as computing it."""
-OVERHEAD = 16
+OVERHEAD = 8
 """What a window costs beside its own vertices, as a margin round it, in vertices of stride 16 that
 two windows side by side share: halos, and the calls that start the arithmetic."""
 
@@ -35,11 +32,9 @@ def find_windows(present: npt.NDArray[np.bool_]) -> list[Window]:
     Args:
         present: (h, w) at stride 16.
     """
-    height, width = present.shape
     count, _, boxes, _ = cv2.connectedComponentsWithStats(present.astype(np.uint8), connectivity=8)
     found = [
-        (_stepped(int(y), int(y + h), height), _stepped(int(x), int(x + w), width))
-        for x, y, w, h, _ in boxes[1:count]
+        (slice(int(y), int(y + h)), slice(int(x), int(x + w))) for x, y, w, h, _ in boxes[1:count]
     ]
     return _joined(found)
 
@@ -112,10 +107,6 @@ def _coarser(window: Window, coarser_size: Sequence[int]) -> Window:
         for along, coarse in zip(window, coarser_size, strict=True)
     )
     return rows, columns
-
-
-def _stepped(start: int, stop: int, length: int) -> slice:
-    return slice(start - start % STEP, min(length, stop + -stop % STEP))
 
 
 def _joined(windows: list[Window]) -> list[Window]:

@@ -13,12 +13,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-RADIUS = 3
-"""How far a vertex looks for its like, to each side, in vertices."""
-BEST = 5
-"""How many of those that it finds are believed."""
-NOWHERE = -1e4
-"""The likeness of what lies outside the frame."""
+from vostool.label_propagation.shape import BEST, NOWHERE, RADIUS
 
 
 @dataclass(frozen=True)

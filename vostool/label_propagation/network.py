@@ -10,20 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vostool.label_propagation.carrier import Labelled, View
 from vostool.label_propagation.matching import Matches, find_matches, match_labels
+from vostool.label_propagation.shape import (
+    COLDEST,
+    DESCRIPTOR,
+    EPSILON,
+    EVIDENCE,
+    FEATURE_GAIN,
+    WIDTH,
+)
 from vostool.layers import conv3, doubled
 
-DESCRIPTOR = 64
-"""Channels by which vertices are matched."""
-WIDTH = 32
-"""Channels of what corrects."""
-EVIDENCE = 7
-"""What is known of an object at a vertex: label and score, each against the best other one; the
-share of its label, and of all objects' together; the best score of any object; how well the vertex
-was matched; and how much of the object is to be seen. Of alike objects the scores tell where they
-are, and not which is which; of those, one that was hidden is the likeliest to come into sight."""
-FEATURE_GAIN = 4.0
-"""Features are of unit length per stage, so each is small; this brings them to about one."""
 TEMPERATURE = 0.07
 LABEL_GAIN, SCORE_GAIN, ANY_GAIN = 4.0, 0.3, 1.0
 """The logits begin as the labels' margins, the scores' and the best score, times these."""
@@ -53,34 +51,8 @@ class Seen:
         return self._matches[other]
 
 
-@dataclass(frozen=True)
-class View:
-    """A frame as a round of strokes finds it, at stride 16.
-
-    Attributes:
-        seen: what the features show.
-        scores: (K, h, w) of the ridge classifier, each against background.
-    """
-
-    seen: Seen
-    scores: Tensor
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """A frame whose labels are known.
-
-    Attributes:
-        seen: what the features show.
-        labels: (K + 1, h, w), background first; shares that sum to 1.
-    """
-
-    seen: Seen
-    labels: Tensor
-
-
 class LabelPropagator(nn.Module):
-    """Carries labels from frames to a frame next to them.
+    """A :class:`vostool.label_propagation.carrier.Carrier`.
 
     Args:
         channels: of the features at strides 16 and 32.
@@ -108,11 +80,11 @@ class LabelPropagator(nn.Module):
         """
         fine, coarse = features
         both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
-        descriptors = functional.normalize(self.describe(both), dim=1)
+        descriptors = functional.normalize(self.describe(both), dim=1, eps=EPSILON)
         looks = self.see(functional.relu(self.read_features(both)))
         return [Seen(descriptors[t], looks[t : t + 1]) for t in range(len(descriptors))]
 
-    def forward(self, view: View, known: Sequence[Labelled]) -> Tensor:
+    def forward(self, view: View[Seen, Tensor], known: Sequence[Labelled[Seen, Tensor]]) -> Tensor:
         """Labels (K + 1, h, w) of a frame, background first.
 
         Args:
@@ -122,7 +94,7 @@ class LabelPropagator(nn.Module):
         labels, cosine = match_labels(
             [view.seen.matches(frame.seen) for frame in known],
             [frame.labels for frame in known],
-            self.temperature.clamp(min=0.01),
+            self.temperature.clamp(min=COLDEST),
         )
         here, looks = margin(labels[None])[0], margin(with_background(view.scores[None]))[0]
         shares, best = labels[1:], view.scores.amax(dim=0).expand_as(here)
@@ -139,6 +111,21 @@ class LabelPropagator(nn.Module):
             correction + self.label_gain * here + self.score_gain * looks + self.any_gain * best
         )
         return with_background(logits[None]).softmax(dim=1)[0]
+
+    def packed(self, labels: Tensor) -> Tensor:
+        """The same in half the bytes."""
+        return labels.half()
+
+    def unpacked(self, labels: Tensor) -> Tensor:
+        """As they were, but for rounding."""
+        return labels.float()
+
+    def between(self, labels: Sequence[Tensor], distances: Sequence[int]) -> Tensor:
+        """What arrives at a frame from several sides."""
+        every = torch.stack(list(labels))
+        sure = every.max(dim=1, keepdim=True).values
+        weights = sure.square() / torch.tensor(distances).to(sure).view(-1, 1, 1, 1)
+        return (weights * every).sum(dim=0) / weights.sum(dim=0)
 
 
 def margin(every: Tensor) -> Tensor:

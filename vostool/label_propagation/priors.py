@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Generic
 
-import torch
-from torch import Tensor
-
-from vostool.label_propagation.network import Labelled, LabelPropagator, View
+from vostool.label_propagation.carrier import Carrier, Labelled, Seen, Values, View
 
 RECENT = 3
 """Frames that a track remembers, beside the annotated one that it began at."""
 
-Look = Callable[[int], View]
+Look = Callable[[int], View[Seen, Values]]
 """What is seen of a frame, by its number."""
 
 
-class Track:
+class Track(Generic[Seen, Values]):
     """Labels carried from an annotated frame, one way.
 
     Args:
-        propagator: the network.
+        carrier: the network.
         look: sees frames.
         frame: the annotated frame.
         labels: (K + 1, h, w) of it, background first.
@@ -34,29 +32,34 @@ class Track:
     """
 
     def __init__(
-        self, propagator: LabelPropagator, look: Look, frame: int, labels: Tensor, step: int
+        self,
+        carrier: Carrier[Seen, Values],
+        look: Look[Seen, Values],
+        frame: int,
+        labels: Values,
+        step: int,
     ) -> None:
-        self._propagator, self._look, self._frame, self._step = propagator, look, frame, step
+        self._carrier, self._look, self._frame, self._step = carrier, look, frame, step
         self._begin = Labelled(look(frame).seen, labels)
-        self._recent: deque[Labelled] = deque(maxlen=RECENT)
-        self._carried: list[Tensor] = []
+        self._recent: deque[Labelled[Seen, Values]] = deque(maxlen=RECENT)
+        self._carried: list[Values] = []
 
-    def at(self, frame: int) -> Tensor:
+    def at(self, frame: int) -> Values:
         """The labels (K + 1, h, w) that arrive at a frame on the track's side."""
         distance = (frame - self._frame) * self._step
         while len(self._carried) < distance:
             view = self._look(self._frame + self._step * (len(self._carried) + 1))
-            labels = self._propagator(view, [self._begin, *self._recent])
+            labels = self._carrier(view, [self._begin, *self._recent])
             self._recent.append(Labelled(view.seen, labels))
-            self._carried.append(labels.half())  # a long clip has many
-        return self._carried[distance - 1].float()
+            self._carried.append(self._carrier.packed(labels))
+        return self._carrier.unpacked(self._carried[distance - 1])
 
 
-class Priors:
+class Priors(Generic[Seen, Values]):
     """Where objects were, of every frame.
 
     Args:
-        propagator: the network.
+        carrier: the network.
         look: sees frames.
         annotated: the annotated frames, in the order in which they were annotated.
         settle: the labels (K + 1, h, w) of an annotated frame, given what arrives there from those
@@ -65,17 +68,17 @@ class Priors:
 
     def __init__(
         self,
-        propagator: LabelPropagator,
-        look: Look,
+        carrier: Carrier[Seen, Values],
+        look: Look[Seen, Values],
         annotated: Sequence[int],
-        settle: Callable[[int, Tensor | None], Tensor],
+        settle: Callable[[int, Values | None], Values],
     ) -> None:
-        self._propagator, self._look = propagator, look
+        self._carrier, self._look = carrier, look
         self._annotated, self._settle = list(annotated), settle
-        self._settled: dict[int, Tensor] = {}
-        self._tracks: dict[tuple[int, int], Track] = {}
+        self._settled: dict[int, Values] = {}
+        self._tracks: dict[tuple[int, int], Track[Seen, Values]] = {}
 
-    def of(self, frame: int) -> Tensor | None:
+    def of(self, frame: int) -> Values | None:
         """The labels (K + 1, h, w) that arrive at a frame; None where nothing was annotated before.
 
         At an annotated frame they come from those that were annotated before it.
@@ -84,7 +87,7 @@ class Priors:
             return self._arriving(frame, self._annotated[: self._annotated.index(frame)])
         return self._arriving(frame, self._annotated)
 
-    def _arriving(self, frame: int, annotated: Sequence[int]) -> Tensor | None:
+    def _arriving(self, frame: int, annotated: Sequence[int]) -> Values | None:
         """From the nearest of some annotated frames on each side."""
         before = [other for other in annotated if other < frame]
         after = [other for other in annotated if other > frame]
@@ -92,17 +95,14 @@ class Priors:
         nearest += [(min(after), -1)] if after else []
         if not nearest:
             return None
-        labels = torch.stack([self._track(*begin).at(frame) for begin in nearest])
-        distance = torch.tensor([float(abs(frame - other)) for other, _ in nearest])
-        sure = labels.max(dim=1, keepdim=True).values
-        weights = sure.square() / distance.to(sure).view(-1, 1, 1, 1)
-        return (weights * labels).sum(dim=0) / weights.sum(dim=0)
+        labels = [self._track(*begin).at(frame) for begin in nearest]
+        return self._carrier.between(labels, [abs(frame - other) for other, _ in nearest])
 
-    def _track(self, frame: int, step: int) -> Track:
+    def _track(self, frame: int, step: int) -> Track[Seen, Values]:
         for earlier in self._annotated[: self._annotated.index(frame) + 1]:
             if earlier not in self._settled:  # in their order, each by those before it
                 self._settled[earlier] = self._settle(earlier, self.of(earlier))
         if (frame, step) not in self._tracks:
             labels = self._settled[frame]
-            self._tracks[frame, step] = Track(self._propagator, self._look, frame, labels, step)
+            self._tracks[frame, step] = Track(self._carrier, self._look, frame, labels, step)
         return self._tracks[frame, step]

@@ -24,6 +24,7 @@ from vostool.outputs import (
     check_replaceable,
     is_our_video,
 )
+from vostool.pipeline.background import Background
 from vostool.pipeline.progress import Progress, quiet
 from vostool.writers import WRITERS, Content, open_writer
 
@@ -97,6 +98,7 @@ def export(
     cleaning: Cleaning = Cleaning(),  # noqa: B008 - it is frozen
     soft: bool = False,
     overlap: bool = False,
+    background: Background | None = None,
     force: bool = False,
     progress: Progress = quiet,
 ) -> int:
@@ -110,6 +112,7 @@ def export(
         cleaning: what is done to the masks; nothing by default.
         soft: alpha is how probable the objects are, for formats with alpha.
         overlap: each object has its own mask, for formats in which masks may overlap.
+        background: what is put behind the objects, for formats that show it.
         force: replace what vostool did not make.
         progress: told of frames done.
 
@@ -124,7 +127,7 @@ def export(
         OutputError: the output cannot be written, or is the user's, or is read; or the clip's
             frames are not as many, or not as large, as the masks.
     """
-    _check(masks, form, out, clip, force)
+    _check(masks, form, out, clip, background, force)
     _check_options(masks, form, cleaning, soft, overlap)
     content = Content(
         masks.size, DEFAULT_FPS if clip is None else clip.fps, _frames(clip),
@@ -132,6 +135,7 @@ def export(
         name=masks.name if clip is None else clip.name,
         object_ids=masks.object_ids, count=masks.count,
         files=None if clip is None or clip.video else [file.name for file in clip.files],
+        background=iter(()) if background is None else background.frames(masks.size),
     )  # fmt: skip
     with open_writer(form, out, content) as writer:
         for frame, mask in enumerate(_taken(masks, form, cleaning, soft, overlap)):
@@ -198,7 +202,17 @@ def _check_options(
         )
 
 
-def _check(masks: MaskSequence, form: str, out: Path, clip: Clip | None, force: bool) -> None:
+def _check(
+    masks: MaskSequence,
+    form: str,
+    out: Path,
+    clip: Clip | None,
+    background: Background | None,
+    force: bool,
+) -> None:
+    if WRITERS[form].shows_background != (background is not None):
+        shown = ", ".join(name for name, one in WRITERS.items() if one.shows_background)
+        raise UsageError(f"--background goes with {shown}, and {shown} with --background")
     if clip is None and WRITERS[form].shows_frames:
         raise UsageError(f"{form} shows the clip's frames; give --clip, and --frames if need be")
     if clip is not None and (clip.expected_frames, clip.size) != (masks.count, masks.size):
@@ -206,7 +220,8 @@ def _check(masks: MaskSequence, form: str, out: Path, clip: Clip | None, force: 
             f"{clip.path}: has {clip.expected_frames} frames of {_pixels(clip.size)}, the masks "
             f"are {masks.count} of {_pixels(masks.size)}; give the --frames they are of"
         )
-    check_apart(out, [*masks.inputs, *([] if clip is None else [clip.path])])
+    read = [*masks.inputs, *([] if clip is None else [clip.path])]
+    check_apart(out, [*read, *([] if background is None else background.inputs)])
     if not force:
         if WRITERS[form].suffix:
             check_replaceable(out, is_our_video)

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,15 @@ import numpy.typing as npt
 from vostool.adapter import Adapter
 from vostool.masks import Mask, argmax_mask, confidence
 from vostool.pipeline.compatibility import find_decoder
+from vostool.pipeline.runtime import find_device, is_cpu
 from vostool.presets import Preset
 from vostool.pyramid import Pyramid
 from vostool.scribbles import BACKGROUND
 from vostool.store import FeatureReader, Features
+from vostool.weights import find_weights
+
+if TYPE_CHECKING:
+    from vostool.decoder.networks import DecoderNetworks
 
 Masks = npt.NDArray[np.uint8]
 """(T, H, W), the id of each pixel's object, 0 for background."""
@@ -64,10 +70,31 @@ def find_predictor(reader: FeatureReader, preset: Preset, device: str = "auto") 
         return lambda adapter: LinearPredictor(reader.pyramid, adapter.W, adapter.object_ids)
     from vostool.decoder.clip import DecoderClip
     from vostool.decoder.predictor import DecoderPredictor
-    from vostool.pipeline.runtime import find_device
 
-    weights = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
-    return partial(DecoderPredictor, DecoderClip(reader, find_device(device), weights=weights))
+    name = find_decoder(reader.cache_key.made_from.get("weights"), reader.clip_name)
+    networks = find_networks(find_weights(name), reader.pyramid, device)
+    return partial(DecoderPredictor, DecoderClip(reader, networks))
+
+
+def find_networks(weights: Path, pyramid: Pyramid, device: str) -> DecoderNetworks[Any, Any]:
+    """The decoder's networks: in torch on a GPU, and without it on a CPU.
+
+    Args:
+        weights: a file of ours.
+        pyramid: of the features.
+        device: where they run.
+
+    Raises:
+        WeightsError: the weights are broken.
+    """
+    if is_cpu(device):
+        from vostool.decoder.compiled import compiled
+
+        return compiled(weights)
+    from vostool.decoder.strides import stride_channels
+    from vostool.decoder.torch_networks import on_device
+
+    return on_device(weights, stride_channels(pyramid), find_device(device))
 
 
 class LinearPredictor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+GPUS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""What Linux has where there is a GPU that torch can use: of NVIDIA, of AMD, in WSL."""
+
 
 def ahead(items: Iterator[Item]) -> Iterator[Item]:
     """The same items, each made in a thread while the one before it is in use."""
@@ -24,6 +28,19 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
         while (item := coming.result()) is not None:
             coming = thread.submit(next, items, None)
             yield item
+
+
+def is_cpu(name: str) -> bool:
+    """Whether a device is the CPU; torch is asked, and so loaded, only where there may be a GPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        VostoolError: this machine has none of that name.
+    """
+    surely = name == "auto" and sys.platform == "linux" and not any(map(os.path.exists, GPUS))
+    return name == "cpu" or surely or find_device(name).type == "cpu"
 
 
 def find_device(name: str) -> torch.device:

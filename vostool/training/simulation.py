@@ -21,6 +21,7 @@ from vostool.backbones import Backbone
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
+from vostool.decoder.torch_networks import TorchNetworks
 from vostool.errors import AdapterError
 from vostool.pipeline.predictors import Fit
 from vostool.presets import PRESETS, Preset
@@ -143,7 +144,7 @@ def simulate(
     truth = np.where(np.isin(shot.masks, marked), shot.masks, 0).astype(np.uint8)
 
     def trained(reader: FeatureReader, preset: Preset, device: str) -> Fit:
-        return partial(DecoderPredictor, DecoderClip(reader, decoder.gain.device, decoder))
+        return partial(DecoderPredictor, DecoderClip(reader, TorchNetworks(decoder)))
 
     preset = PRESETS["default"]
     session = Session(

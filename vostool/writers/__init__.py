@@ -5,9 +5,9 @@ A format that joins is one module with a :class:`MaskWriter`, and one line of :d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -34,6 +34,7 @@ class Format:
         suffix: of the file that is made; none where it is a folder.
         takes: what its writer is given of each frame.
         shows_frames: the clip's frames are needed.
+        shows_background: so is what is put behind the objects.
     """
 
     module: str
@@ -41,6 +42,7 @@ class Format:
     suffix: str = ""
     takes: Takes = "labels"
     shows_frames: bool = False
+    shows_background: bool = False
 
 
 WRITERS = {
@@ -50,6 +52,14 @@ WRITERS = {
         f"{__name__}.binary", "a folder of black and white PNGs an object", takes="objects"
     ),
     "coco": Format(f"{__name__}.coco", "COCO instances, RLE", ".json", "objects"),
+    "composite": Format(
+        f"{__name__}.composite",
+        "a video before another ground",
+        ".mp4",
+        "alpha",
+        shows_frames=True,
+        shows_background=True,
+    ),
     "cutout": Format(
         f"{__name__}.cutout", "RGBA PNGs of the objects", takes="alpha", shows_frames=True
     ),
@@ -65,6 +75,7 @@ WRITERS = {
         f"{__name__}.labelme", "labelme, polygons", takes="objects", shows_frames=True
     ),
     "numpy": Format(f"{__name__}.numpy", "one array (T, H, W) uint8", ".npy"),
+    "ome-zarr": Format(f"{__name__}.ome_zarr", "an OME-Zarr image with labels", shows_frames=True),
     "png-mov": Format(
         f"{__name__}.png_mov", "a video with alpha, no loss", ".mov", "alpha", shows_frames=True
     ),
@@ -111,6 +122,8 @@ class Content:
         object_ids: the objects that the masks can have, in order.
         count: how many frames there are.
         files: what the frames' images are called; None for ``%05d.jpg``.
+        background: frames without end, of the clip's size, for formats that show it.
+        made_from: what decides the masks; None where nobody asks.
     """
 
     size: tuple[int, int]
@@ -122,6 +135,8 @@ class Content:
     object_ids: tuple[int, ...] = ()
     count: int = 0
     files: Sequence[str] | None = None
+    background: Iterator[Frame] = field(default_factory=lambda: iter(()))
+    made_from: Mapping[str, Any] | None = None
 
     def file(self, frame: int) -> str:
         """What a frame's image is called."""

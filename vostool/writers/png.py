@@ -72,6 +72,6 @@ def open_writer(folder: Path, content: Content) -> Iterator[PngWriter]:
                 writer = PngWriter(made, pool)
                 yield writer
                 writer.wait()
-            list_files(made)
+            list_files(made, content.made_from)
     except OSError as problem:
         raise unwritable(folder, problem) from problem

@@ -14,7 +14,7 @@ from tests.training.test_data import video
 from vostool.backbones import DEFAULT
 from vostool.checkpoints import TRAINED_ON, read_metadata, read_tensors
 from vostool.decoder import WEIGHTS
-from vostool.decoder.network import FINE
+from vostool.decoder.shape import FINE
 from vostool.training.data import open_videos
 from vostool.training.recipes import Setting
 from vostool.training.recipes.presence import PresenceStep, is_near, presence, presence_loss

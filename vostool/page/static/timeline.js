@@ -4,9 +4,11 @@ const THUMBNAILS = 40;
 const MARKED = 12;
 const CURVE = 30;
 const LEAST_LANE = 3;
+const AT_ONCE = 2; // thumbnails that are fetched: a browser has few connections, and the stage needs one
 
 export class Timeline {
   #thumbnails = new Map();
+  #coming = 0;
   #still = new OffscreenCanvas(1, 1); // all but where one is
   #stale = true;
 
@@ -86,10 +88,12 @@ export class Timeline {
 
   #thumbnail(frame) {
     const known = this.#thumbnails.get(frame);
-    if (known !== undefined) return known;
+    if (known !== undefined || this.#coming >= AT_ONCE) return known;
     this.#thumbnails.set(frame, null);
+    this.#coming++;
     const image = new Image();
     image.onload = async () => {
+      this.#coming--;
       const rows = 2 * THUMBNAILS;
       const columns = Math.round((rows * image.width) / image.height);
       const small = { resizeHeight: rows, resizeWidth: columns, resizeQuality: "medium" };
@@ -97,7 +101,12 @@ export class Timeline {
       this.change();
       this.clip.redraw();
     };
-    image.onerror = () => setTimeout(() => this.#thumbnails.delete(frame), 1000);
+    image.onerror = () => {
+      this.#coming--;
+      setTimeout(() => this.#thumbnails.delete(frame), 1000);
+      this.change();
+      this.clip.redraw();
+    };
     image.src = this.clip.url(frame);
     return null;
   }

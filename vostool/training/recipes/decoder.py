@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
 from vostool.checkpoints import TRAINED_ON, read_tensors, write_weights
-from vostool.decoder.clip import PRIOR_STRIDE, DecoderClip
+from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
+from vostool.decoder.shape import PRIOR_STRIDE
+from vostool.decoder.torch_networks import TorchNetworks
 from vostool.errors import ClipError, WeightsError
 from vostool.pipeline.progress import Progress
 from vostool.pyramid import Level, Pyramid
@@ -188,7 +190,7 @@ class DecoderStep:
         if rng.random() < ELSEWHERE:
             (here,) = adapter.clips
             adapter = replace(adapter, clips=(replace(here, features_key="of another clip"),))
-        predictor = DecoderPredictor(DecoderClip(reading, self._device, self._decoder), adapter)
+        predictor = DecoderPredictor(DecoderClip(reading, TorchNetworks(self._decoder)), adapter)
         labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
         labels = labels.to(self._device)
         losses = []

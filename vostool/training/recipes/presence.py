@@ -19,8 +19,10 @@ from vostool.backbones import DEFAULT
 from vostool.decoder import WEIGHTS
 from vostool.decoder.clip import DecoderClip
 from vostool.decoder.evidence import Evidence
-from vostool.decoder.network import FINE, Decoder
+from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
+from vostool.decoder.shape import FINE
+from vostool.decoder.torch_networks import TorchNetworks
 from vostool.errors import WeightsError
 from vostool.label_propagation.network import margin, with_background
 from vostool.precision import mixed_precision
@@ -66,15 +68,15 @@ class PresenceStep(DecoderStep):
     def _loss(
         self, reading: ShotFeatures, simulated: Simulation, rng: np.random.Generator
     ) -> Tensor:
-        predictor = DecoderPredictor(
-            DecoderClip(reading, self._device, self._decoder), simulated.adapter
-        )
+        networks = TorchNetworks(self._decoder)
+        predictor = DecoderPredictor(DecoderClip(reading, networks), simulated.adapter)
         losses = []
         for t in rng.permutation(reading.frames)[:READ].tolist():
             with torch.no_grad():
-                inputs = list(predictor.inputs(t, [level[t : t + 1] for level in reading.features]))
+                features = [level[t : t + 1] for level in reading.features]
+                every = [networks.given(inputs) for inputs in predictor.inputs(t, features)]
             with mixed_precision(self._device):
-                losses += [presence_loss(self._decoder, *one) for one in inputs]
+                losses += [presence_loss(self._decoder, *one) for one in every]
         return torch.stack(losses).mean()
 
 

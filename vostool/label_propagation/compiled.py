@@ -1,0 +1,244 @@
+"""The network that carries labels, without torch: the same as ``network``, step by step.
+
+Frames are told by numpy, which has little to do at stride 16, and convolutions are compiled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from vostool.label_propagation.carrier import Labelled, View
+from vostool.label_propagation.shape import (
+    BEST,
+    COLDEST,
+    EPSILON,
+    FEATURE_GAIN,
+    NOWHERE,
+    RADIUS,
+)
+from vostool.onnx_graph import Compiled, Graph, Weights, each
+
+Values = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Matches:
+    """The vertices of another frame that a frame's n = h · w vertices are most like.
+
+    Attributes:
+        cosine: (n, BEST), the best first.
+        place: (n, BEST), where they are among the other frame's vertices.
+    """
+
+    cosine: Values
+    place: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the network sees of a frame at stride 16, whatever is drawn on it.
+
+    Attributes:
+        descriptor: (D, h, w), of unit length a vertex.
+        looks: (1, WIDTH, h, w), what the features say to the correction.
+    """
+
+    descriptor: Values
+    looks: Values
+    _matches: WeakKeyDictionary[Seen, Matches] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False
+    )
+
+    def matches(self, other: Seen) -> Matches:
+        """With another frame; found once."""
+        if other not in self._matches:
+            self._matches[other] = find_matches(self.descriptor, other.descriptor)
+        return self._matches[other]
+
+
+class CompiledPropagator:
+    """A :class:`vostool.label_propagation.carrier.Carrier`.
+
+    Args:
+        weights: of a :class:`vostool.label_propagation.network.LabelPropagator`.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._see, self._correct = _seeing(weights), _correcting(weights)
+        self._temperature = max(COLDEST, float(weights["temperature"]))
+        self._label_gain, self._score_gain, self._any_gain = (
+            weights[name] for name in ("label_gain", "score_gain", "any_gain")
+        )
+
+    def seen(self, fine: npt.NDArray[np.float16], coarse: npt.NDArray[np.float16]) -> list[Seen]:
+        """What is seen of some frames.
+
+        Args:
+            fine, coarse: their features (T, h, w, C) at strides 16 and 32.
+        """
+
+        def see(t: int) -> Seen:
+            (descriptor,), looks = self._see(fine=fine[t : t + 1], coarse=coarse[t : t + 1])
+            return Seen(descriptor, looks)
+
+        return each(see, range(len(fine)))
+
+    def __call__(self, view: View[Seen, Values], known: Sequence[Labelled[Seen, Values]]) -> Values:
+        """Labels (K + 1, h, w) of a frame, background first.
+
+        Args:
+            view: the frame.
+            known: the annotated frame, and frames near this one.
+        """
+        matches = each(view.seen.matches, [frame.seen for frame in known])
+        labels, cosine = match_labels(matches, [frame.labels for frame in known], self._temperature)
+        here, looks, shares = margin(labels), margin(with_background(view.scores)), labels[1:]
+        begin = known[0].labels[1:]
+        seen = shares.sum((1, 2), keepdims=True) / (begin.sum((1, 2), keepdims=True) + 1)
+        best = view.scores.max(axis=0)
+        evidence = np.stack(
+            np.broadcast_arrays(here, looks, shares, 1 - labels[0], best, cosine, seen.clip(max=1)),
+            axis=1,
+        )
+        (correction,) = self._correct(looks=view.seen.looks, evidence=evidence)
+        logits = (
+            correction[:, 0]
+            + self._label_gain * here
+            + self._score_gain * looks
+            + self._any_gain * best
+        )
+        return softmax(with_background(logits))
+
+    def packed(self, labels: Values) -> Values:
+        """The same in half the bytes."""
+        return labels.astype(np.float16)
+
+    def unpacked(self, labels: Values) -> Values:
+        """As they were, but for rounding."""
+        return labels.astype(np.float32)
+
+    def between(self, labels: Sequence[Values], distances: Sequence[int]) -> Values:
+        """What arrives at a frame from several sides."""
+        every = np.stack(labels)
+        sure = every.max(axis=1, keepdims=True)
+        weights = sure**2 / np.array(distances, np.float32)[:, None, None, None]
+        found: Values = (weights * every).sum(axis=0) / weights.sum(axis=0)
+        return found
+
+
+def find_matches(descriptor: Values, other: Values) -> Matches:
+    """For each vertex of a frame, those of another one near the same place that are most like it.
+
+    Args:
+        descriptor: (D, h, w) of the frame, of unit length a vertex.
+        other: of the other one.
+    """
+    depth, h, w = descriptor.shape
+    side = 2 * RADIUS + 1
+    row, column, outside = _window(h, w)
+    # Every vertex of a row against all of a few rows: products are quick, and gathering is not.
+    windows = other.transpose(1, 0, 2)[row].transpose(0, 2, 1, 3).reshape(h, depth, side * w)
+    strips = np.matmul(descriptor.transpose(1, 2, 0), windows).reshape(h, w, side, w)
+    every = np.broadcast_to(column[None, :, None, :], (h, w, side, side))
+    band = np.take_along_axis(strips, every, axis=3)
+    band[outside] = NOWHERE
+    flat = band.reshape(h * w, side * side)
+    index = np.argsort(-flat, axis=1)[:, :BEST]
+    place = (row[:, None, :, None] * w + every).reshape(h * w, side * side)
+    return Matches(*(np.take_along_axis(values, index, axis=1) for values in (flat, place)))
+
+
+def match_labels(
+    matches: Sequence[Matches], labels: Sequence[Values], temperature: float
+) -> tuple[Values, Values]:
+    """The labels that a frame's vertices have by the looks of others' vertices near their place.
+
+    Args:
+        matches: with each other frame; the best of all count.
+        labels: (K + 1, h, w) of each other frame, shares that sum to 1.
+        temperature: the likeness counts as exp(cosine / temperature).
+
+    Returns:
+        The labels (K + 1, h, w), and the best cosine (h, w).
+    """
+    classes, h, w = labels[0].shape
+    cosine = np.concatenate([one.cosine for one in matches], axis=1)
+    places = np.concatenate([one.place + n * h * w for n, one in enumerate(matches)], axis=1)
+    index = np.argsort(-cosine, axis=1)[:, :BEST]
+    best = np.take_along_axis(cosine, index, axis=1)
+    shares = softmax(np.asarray(best.T / temperature, np.float32))
+    every = np.stack(labels, axis=1).reshape(classes, -1)
+    found = every[:, np.take_along_axis(places, index, axis=1).T] * shares
+    return found.sum(axis=1).reshape(-1, h, w), best[:, 0].reshape(h, w)
+
+
+def margin(every: Values) -> Values:
+    """Each object's label or score less the best other one, background's among them.
+
+    Args:
+        every: (K + 1, h, w), background first.
+
+    Returns:
+        (K, h, w); 0 where all are alike.
+    """
+    best, second = every[0], np.full_like(every[0], -np.inf)
+    for one in every[1:]:
+        second = np.maximum(second, np.minimum(best, one))
+        best = np.maximum(best, one)
+    objects = every[1:]
+    found: Values = objects - np.where(objects == best, second, best)
+    return found
+
+
+def with_background(logits: Values) -> Values:
+    """Objects' logits (K, h, w) behind background's, which is 0: (K + 1, h, w)."""
+    return np.concatenate([np.zeros_like(logits[:1]), logits])
+
+
+def softmax(logits: Values) -> Values:
+    """Shares of the first axis, that sum to 1."""
+    grown = np.exp(logits - logits.max(axis=0))
+    found: Values = grown / grown.sum(axis=0)
+    return found
+
+
+@cache
+def _window(
+    h: int, w: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Each vertex's neighbours: their rows (h, n) and columns (w, n) within the frame, and which of
+    them, (h, w, n, n), lie outside of it."""
+    offsets = np.arange(-RADIUS, RADIUS + 1)
+    row, column = np.arange(h)[:, None] + offsets, np.arange(w)[:, None] + offsets
+    beyond_rows, beyond_columns = (row < 0) | (row >= h), (column < 0) | (column >= w)
+    outside = beyond_rows[:, None, :, None] | beyond_columns[None, :, None, :]
+    return row.clip(0, h - 1), column.clip(0, w - 1), outside
+
+
+def _seeing(weights: Weights) -> Compiled:
+    """From features at strides 16 and 32 to descriptors and looks."""
+    graph = Graph(weights)
+    fine, coarse = graph.channels_first("fine"), graph.channels_first("coarse")
+    both = graph.concat(fine, graph.doubled(coarse, fine))
+    described = graph.conv("describe", both, gain=FEATURE_GAIN)
+    length = graph.node("ReduceL2", described, axes=[1], keepdims=1)
+    least = graph.constant(np.float32(EPSILON))
+    descriptor = graph.node("Div", described, graph.node("Max", length, least))
+    read = graph.node("Relu", graph.conv("read_features", both, gain=FEATURE_GAIN))
+    looks = graph.conv("see", read)
+    return graph.compiled({"fine": np.float16, "coarse": np.float16}, [descriptor, looks])
+
+
+def _correcting(weights: Weights) -> Compiled:
+    """From looks (1, WIDTH, h, w) and evidence (K, EVIDENCE, h, w) to the correction."""
+    graph = Graph(weights)
+    known = graph.node("Add", graph.conv("weigh", "evidence"), "looks")
+    mixed = graph.conv("mix", graph.node("Relu", known))
+    correction = graph.conv("out", graph.node("Relu", mixed))
+    return graph.compiled({"looks": np.float32, "evidence": np.float32}, [correction])
