@@ -34,6 +34,9 @@ from vostool.training.strokes import corrections
 
 SMALLEST_OBJECT = 60
 """Pixels of an object that a user would mark."""
+BYSTANDERS = 0.5
+"""The share of shots of several objects in which some are not asked for. They are background, like
+an object as they are, until a stroke says so; and then it must be believed."""
 DONE = 0.98
 """J of the worst frame above which a user has nothing to correct."""
 FULL_HEIGHT = 480
@@ -141,6 +144,8 @@ def simulate(
         return None
     frame = int(rng.choice(np.flatnonzero(visible.sum(axis=1) == visible.sum(axis=1).max())))
     marked = np.flatnonzero(visible[frame]) + 1
+    if len(marked) > 1 and rng.random() < BYSTANDERS:
+        marked = rng.choice(marked, int(rng.integers(1, len(marked))), replace=False)
     truth = np.where(np.isin(shot.masks, marked), shot.masks, 0).astype(np.uint8)
 
     def trained(reader: FeatureReader, preset: Preset, device: str) -> Fit:
