@@ -3,12 +3,12 @@
     python tools/over_clips.py --davis-root DAVIS --halves car-shadow,dog --kind dog,dog-agility
 
 Prints Markdown tables of J&F over all frames, the preset ``default``, by first rounds of the root's
-robot. *Halves*: the two halves of a sequence's frames are clips of their own, each with a
-round on it; an adapter of one is applied to the other. The columns: fitted on the half itself; on
-the other half; and on the other half, where both are one clip, so that labels are carried over.
-*Kinds*: sequences that show the same kind of thing, each with a round in its middle. The columns:
-fitted on the clip itself; on the worst and on the best of the others alone; on all others; and on
-all others and then on the clip, too. Nothing is chosen by it, so val may be among the sequences.
+robot. *Halves*: the two halves of a sequence's frames are clips of their own, each with a round on
+it; an adapter of one is applied to the other. The columns: fitted on the half itself; on the other
+half; and on the other half, where both are one clip, so that labels are carried over. *Kinds*:
+sequences that show the same kind of thing, each with a round in its middle. The columns: fitted on
+the clip itself; on the worst and on the best of the others alone; on all others; and on all others
+and then on the clip, too. Nothing is chosen by it, so val may be among the sequences.
 """
 
 from __future__ import annotations

@@ -103,7 +103,11 @@ def test_a_command_that_dies_is_told_of(
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
-        (("clips/a", "--out", "o"), 2, "--adapter FILE.h5 goes with the stage render"),
+        (
+            ("clips/a", "--stages", "render", "--out", "o"),
+            2,
+            "--adapter FILE.h5 goes with the stage render",
+        ),
         (("clips/a", *BOTH, "--out", "o", "--gpus", "1"), 2, "go with --on slurm"),
         (("clips/a", "--stages", "fly", "--out", "o"), 2, "no stage 'fly'; there are: extract"),
         (("clips/a", *BOTH, "--out", "o", "--time", "soon"), 2, "'soon' is no time"),
@@ -112,6 +116,7 @@ def test_a_command_that_dies_is_told_of(
         (("clips/a", "x/a.mp4", *BOTH, "--out", "o"), 2, "would both be called a"),
         (("clips/a", *BOTH, "--out", "clips"), 1, "clips: holds a, and is no folder of a batch"),
         (("clips/a", *BOTH, "--out", "o", "--model", "no"), 1, "no: no such file of weights"),
+        (("../a", "--stages", "propagate", "--out", "o"), 1, "'../a' cannot name a clip"),
         (("status", "clips"), 1, "clips: no batch; begin one with: vostool batch CLIP..."),
         (("cancel", "none"), 1, "none: no batch"),
     ],

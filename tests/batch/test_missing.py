@@ -94,6 +94,10 @@ def test_no_clip_and_no_chunk_is_opened(tmp_path: Path, monkeypatch: pytest.Monk
     assert len(opened) <= 4 * 50
 
 
+def test_what_cannot_name_a_clip_is_left_to_its_job(tmp_path: Path) -> None:
+    assert missing(stub_task(tmp_path), "a!", tmp_path / "a!.mp4") == BOTH
+
+
 def test_the_bytes_of_a_clip(square_clip: Path, tmp_path: Path) -> None:
     files = sum(file.stat().st_size for file in square_clip.iterdir())
     assert source_bytes(str(square_clip)) == files

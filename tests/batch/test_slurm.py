@@ -34,6 +34,18 @@ def until(ready: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
+def a_running_job(slurm: Slurm) -> str:
+    """One that runs, as soon as there is one."""
+    running: list[str] = []
+
+    def look() -> bool:
+        running[:] = slurm.ask("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").split()
+        return bool(running)
+
+    until(look)
+    return running[0]
+
+
 def states(done_json: str) -> dict[str, str]:
     """By clip, how far it is."""
     rows = [json.loads(line) for line in done_json.splitlines()]
@@ -86,11 +98,10 @@ def test_twelve_clips_of_which_jobs_are_cancelled_and_killed(
     assert "0 to submit, 12 with jobs already" in again.err
 
     until(lambda: any((tmp_path / "b" / "jobs" / "outcomes").glob("*.jsonl")))
-    running = slurm.ask("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").split()
-    slurm.ask("scancel", running[0])
-    until(lambda: running[0] not in slurm.ask("squeue", "-h", "-r", "-o", "%i").split())
-    running = slurm.ask("squeue", "-h", "-r", "-t", "RUNNING", "-o", "%i").split()
-    slurm.ask("scancel", "--batch", "--signal=KILL", running[0])
+    cancelled = a_running_job(slurm)
+    slurm.ask("scancel", cancelled)
+    until(lambda: cancelled not in slurm.ask("squeue", "-h", "-r", "-o", "%i").split())
+    slurm.ask("scancel", "--batch", "--signal=KILL", a_running_job(slurm))
 
     def left() -> set[str]:
         return {*states(vostool("batch", "status", "b", "--json").out).values()}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from common import SIZE_480P, clip_480p, table
 
-SHORT, LONG = 16, 80
+SHORT, LONG = 8, 40
 FPS = 24
 CALLS = (
     "openat,rename,renameat2,unlink,unlinkat,mkdir,rmdir,newfstatat,stat,lstat,statx,access,"
@@ -104,7 +104,7 @@ def measure(frames: int) -> dict[str, Cost]:
 
         def commands(store: Path) -> dict[str, tuple[list[str], Path]]:
             made, where = store / "bench.zarr" / "efficientnet-lite0", ["--store", str(store)]
-            source = [str(clip.path), "--name", "bench"]
+            source = [str(clip.path), "--name", "bench", "--frames", f"0:{frames}"]
             return {
                 "extract": (["extract", *source, *where], made / "backbone"),
                 "propagate": (["propagate", "bench", *where], made / "context"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, Vostool
 from vostool.cli import main
 
 
@@ -59,3 +60,23 @@ def test_the_pipeline_imports_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_with_features_stored_no_torch_is_loaded(
+    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
+) -> None:
+    """Not by a first round, nor by what makes masks, for the next round and for all frames."""
+    vostool("extract", square_clip)
+    vostool("propagate", "square")
+    strokes = ("--scribbles", str(square_scribbles), "--device", "cpu")
+    for words in (
+        ("adapt", "square", *strokes, "--out", "1.h5"),
+        ("adapt", "--from", "1.h5", *strokes, "--out", "2.h5"),
+        ("render", "--adapter", "2.h5", "--out", "masks", "--device", "cpu"),
+    ):
+        program = [sys.executable, "-X", "importtime", "-m", "vostool", *words]
+        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-500:]
+        loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "numpy" in loaded and "torch" not in loaded, words
+    assert len(list((tmp_path / "masks").glob("*.png"))) == 12

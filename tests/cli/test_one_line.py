@@ -32,7 +32,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The square's frames, and a store with all that both presets need."""
     folder = tmp_path_factory.mktemp("one_line")
     clip = moving_square(folder / "square", 3)
-    package.open(clip, store=folder / "store").session()
+    package.open(clip, store=folder / "store").session(preset="paper")
     return clip, folder / "store"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_a_record_in_anothers_place_is_none(tmp_path: Path) -> None:
     cache = kept(tmp_path / "c")
     (tmp_path / "c" / "span.npz").rename(tmp_path / "c" / "other.npz")
     assert cache.find("other") is None
+
+
+def test_an_entry_that_is_no_array_is_none(tmp_path: Path) -> None:
+    """numpy gives its bytes, and no error."""
+    cache = kept(tmp_path / "c")
+    whole = tmp_path / "c" / "span.npz"
+    with zipfile.ZipFile(whole) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(whole, "w") as archive:
+        for name, content in entries.items():
+            archive.writestr(name, b"no array" if name == "last.npy" else content)
+    assert cache.find("span") is None
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,18 @@ def test_the_paper_reads_the_context_alone(
     context = square_store.clip("square").features(DEFAULT, "context")
     adapter = fit_round(context, one_round, preset=PRESETS["paper"])
     assert adapter.provenance.features == "context" and adapter.W.shape == (128, 2)
+
+
+def test_an_adapter_that_does_not_know_its_backbone_goes_on(
+    square_store: FeatureStore, one_round: Scribbles
+) -> None:
+    """As those of context alone did in the format before: on its own clip nothing is missing."""
+    clip = OpenClip(square_store.clip("square"))
+    session = clip.session("paper")
+    session.add_scribbles(one_round)
+    made_from = clip.stored.features(DEFAULT, "context").cache_key.made_from
+    origin = replace(session.adapter.provenance, networks=dict(made_from))
+    later = clip.session(adapter=replace(session.adapter, provenance=origin))
+    for one in (session, later):
+        one.add_scribbles(one_round)
+    np.testing.assert_array_equal(session.adapter.W, later.adapter.W)

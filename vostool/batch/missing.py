@@ -25,6 +25,7 @@ from vostool.pipeline.extraction import backbone_key
 from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.sequences import is_pattern
 from vostool.store import STAGES, STAGES_OF, CacheKey, FeatureStore, Stamp
+from vostool.store.layout import is_name
 from vostool.weights import find_weights
 
 BEGINNING = 3.0
@@ -109,7 +110,10 @@ class Stamps:
             clip: its name.
             source: its file or folder; its name again, where no stage needs its frames.
         """
-        stored, stages = self._store.clip(clip), self._task.stages
+        stages = self._task.stages
+        if not is_name(clip):  # which the job will tell of
+            return Look(stages, {})
+        stored = self._store.clip(clip)
         backbone, context = (stored.stamp(self._task.backbone, kind) for kind in STAGES)
         made = {"extract": backbone, "propagate": context}
         seconds = {stage: _seconds(stamp) for stage, stamp in made.items() if stamp is not None}
@@ -144,10 +148,10 @@ def _seconds(stamp: Stamp) -> float:
 def _fingerprint(source: str, stamp: Stamp) -> str | None:
     """A clip's fingerprint: by its stamp, or of its content where that may have changed."""
     path, metadata = Path(source), stamp.metadata
-    whole = (metadata.start, metadata.stop) == (0, None)
-    if whole and metadata.source == str(path.resolve()) and not _changed(path, stamp):
+    plain = (metadata.start, metadata.stop) == (0, None) and not metadata.reading
+    if plain and metadata.source == str(path.resolve()) and not _changed(path, stamp):
         return metadata.fingerprint
-    if not whole:
+    if not plain:
         return None
     try:
         return open_clip(path).fingerprint

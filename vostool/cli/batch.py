@@ -189,6 +189,7 @@ def run(
     from vostool.batch.scheduler import Limits
     from vostool.batch.task import Task, in_order, needed
     from vostool.clips import name_clips
+    from vostool.store.layout import check_name
 
     adapter = None if adapter_file is None else Adapter.read(adapter_file)
     asked = in_order(stages) if stages is not None else needed(adapter)
@@ -200,7 +201,7 @@ def run(
     if "extract" in asked:
         named = {name: os.path.abspath(source) for name, source in name_clips(sources).items()}
     else:
-        named = {name: name for name in sources}
+        named = {check_name(name): name for name in sources}
     store = store_root if isinstance(store_root, str) else str(store_root.absolute())
     task = Task(
         asked, store, str(out.absolute()),

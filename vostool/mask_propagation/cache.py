@@ -143,6 +143,8 @@ class FolderCache:
 def _is_whole(record: Record) -> bool:
     """Whether a record's arrays are of their types, and go together."""
     of_frames = (record.classifier, record.masks)
+    if not all(isinstance(array, np.ndarray) for array in (*of_frames, record.last)):
+        return False  # numpy gives what has no array's head as bytes
     return (
         all(array.ndim == 3 and array.dtype == np.uint8 for array in of_frames)
         and len(record.classifier) == len(record.masks) > 0

@@ -70,7 +70,8 @@ def learn_round(
         reader: the features.
         scribbles: the new strokes.
         preset: how to sample and fit.
-        earlier: the adapter of the rounds before, on this clip or others.
+        earlier: the adapter of the rounds before, on this clip or others; it reads the same
+            features.
         previous_masks: of the annotated frames, by frame: the masks that these strokes correct.
         seed: of the random choice of negatives.
 
@@ -104,9 +105,10 @@ def learn_round(
     reader.check_unchanged()
     number = 1 if before is None else int(before.strokes.round.max(initial=0)) + 1
     strokes = scribbled_pixels(maps, number)
+    origin = Provenance(reader.network, reader.kind, reader.networks, seed, __version__)
     return Lesson(
         LearntClip(reader.clip_name, key, size, (scribbles.source,), samples, strokes),
         statistics,
         preset,
-        Provenance(reader.network, reader.kind, reader.networks, seed, __version__),
+        origin if earlier is None else earlier.provenance,
     )

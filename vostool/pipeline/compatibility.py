@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from vostool.adapter import Adapter
 from vostool.backbones import DEFAULT, find_network
@@ -99,7 +100,7 @@ def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
     if provenance.features != reader.kind or (
         learnt is None and provenance.networks != reader.networks
     ):
-        why = CacheKey(reader.networks).difference(CacheKey(provenance.networks)) or "another stage"
+        why = _difference(provenance.networks, reader.networks) or "another stage"
         raise AdapterError(
             f"the adapter of {adapter.names} was fitted on other {provenance.features} features "
             f"({why}); fit it again with: vostool adapt {clip}"
@@ -117,6 +118,16 @@ def check_belongs(adapter: Adapter, reader: FeatureReader) -> None:
             f"the adapter of {clip} has strokes on frame {last}, the clip has "
             f"{reader.frames} frames; fit it again with: vostool adapt {clip}"
         )
+
+
+def _difference(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str:
+    """Why features were made by other networks than an adapter reads, in a user's words."""
+    # A context's backbone is told by its features' digest alone where nothing else is known of it.
+    if "features" in ours:
+        return "the backbone features that its context was made from are gone"
+    if "features" in theirs:
+        return "it is of an earlier version, which did not tell the backbone of a context"
+    return CacheKey(dict(ours)).difference(CacheKey(dict(theirs)))
 
 
 def check_go_together(fitted: Sequence[tuple[Adapter, FeatureReader]]) -> None:

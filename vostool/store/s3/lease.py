@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -60,7 +61,7 @@ class Lease:
         Raises:
             StoreError: it may be another run's by now.
         """
-        if time.monotonic() > self._said + LEASE - MARGIN:
+        if _now() > self._said + LEASE - MARGIN:
             raise self._lost()
 
     def renew(self) -> None:
@@ -95,7 +96,7 @@ class Lease:
 
     def _say(self, token: str | None) -> None:
         with self._alone:
-            begun = time.monotonic()
+            begun = _now()
             words = {
                 "owner": token and f"{socket.gethostname()}, process {os.getpid()}",
                 "token": token,
@@ -150,7 +151,7 @@ def _acquire(bucket: Bucket, key: str, on_wait: Callable[[], None]) -> Lease:
                 return Lease(bucket, key, etag)
             continue
         if etag != seen:
-            seen, since = etag, time.monotonic()
+            seen, since = etag, _now()
         if not told:
             on_wait()
             told = True
@@ -158,7 +159,14 @@ def _acquire(bucket: Bucket, key: str, on_wait: Callable[[], None]) -> Lease:
 
 
 def _is_left(same: bool, since: float) -> bool:
-    return same and time.monotonic() - since > LEASE
+    return same and _now() - since > LEASE
+
+
+def _now() -> float:
+    """Seconds of a clock that goes on while the machine sleeps, where the system has one."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
 
 def _token(content: bytes) -> str | None:
