@@ -159,14 +159,14 @@ def main() -> None:
             rows.append(
                 (
                     f"{count:,}", ", ".join(stages), f"{count * cpu / 3600:,.0f}",
-                    f"{count * cpu / 3600 / asked.jobs / 24:,.1f}", f"{count * kept / 1e12:,.2f}",
+                    f"{count * cpu / 3600 / asked.jobs:,.1f}", f"{count * kept / 1e12:,.2f}",
                     f"{count * costs['render'].size / 1e9:,.1f}",
                     f"{count * kept / 1e12 * asked.price:,.0f}", f"{count * files / 1e6:,.2f}",
                     f"{asked.jobs * called / cpu:,.0f}",
                 )
             )  # fmt: skip
     heads = (
-        "clips", "stages", "core-hours", f"days with {asked.jobs} jobs", "features, TB",
+        "clips", "stages", "core-hours", f"hours with {asked.jobs} jobs", "features, TB",
         "masks, GB", f"a month's storage at {asked.price:g} a TB", "files, millions",
         f"calls a second of {asked.jobs} jobs",
     )  # fmt: skip
