@@ -6,6 +6,8 @@ Of each sequence there are two: its own frames with copies of its object beside 
 and a way of its own, before and behind it; and copies of its object's cut-out, and of another's,
 that cross, leave the frame and come back. The first round is drawn by the benchmark's robot, on the
 frame where most objects are to be seen. The same seed gives the same scenes.
+
+With ``--bystanders`` one object of each scene is asked for, and all that look like it are background.
 """
 
 from __future__ import annotations
@@ -27,9 +29,17 @@ HEIGHT = 480
 @click.option("--frames", default=24, show_default=True)
 @click.option("--height", default=HEIGHT, show_default=True, help="The scenes' rows.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--bystanders", is_flag=True, help="Ask for one object of each scene alone.")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def main(
-    davis_root: Path, subset: str, every: int, frames: int, height: int, seed: int, out: Path
+    davis_root: Path,
+    subset: str,
+    every: int,
+    frames: int,
+    height: int,
+    seed: int,
+    bystanders: bool,
+    out: Path,
 ) -> None:
     """Write the scenes."""
     from vostool.training.data import Photo, open_videos
@@ -50,14 +60,19 @@ def main(
             rng = np.random.default_rng((seed, number))
             shot = source.shot(frames, size, rng)
             names.append(f"{video.name}-{kind}")
-            _write(out, names[-1], shot.images, shot.masks)
-            click.echo(f"{names[-1]}: {len(np.unique(shot.masks)) - 1} objects")
+            visible = np.array([len(np.unique(mask)) for mask in shot.masks])
+            masks = shot.masks
+            if bystanders:
+                masks = np.where(masks == 1, masks, 0)
+                visible[~masks.any(axis=(1, 2))] = 0
+            _write(out, names[-1], shot.images, masks, int(np.argmax(visible)))
+            click.echo(f"{names[-1]}: {len(np.unique(masks)) - 1} objects")
     lists = out / "ImageSets" / "2017"
     lists.mkdir(parents=True, exist_ok=True)
     (lists / "val.txt").write_text("".join(f"{name}\n" for name in names))
 
 
-def _write(out: Path, name: str, images: np.ndarray, masks: np.ndarray) -> None:
+def _write(out: Path, name: str, images: np.ndarray, masks: np.ndarray, frame: int) -> None:
     from vostool.davis import compat
     from vostool.writers.png import write_mask
 
@@ -72,8 +87,6 @@ def _write(out: Path, name: str, images: np.ndarray, masks: np.ndarray) -> None:
     for t, (image, mask) in enumerate(zip(images, masks, strict=True)):
         cv2.imwrite(str(pictures / f"{t:05d}.jpg"), image[:, :, ::-1])
         write_mask(annotations / f"{t:05d}.png", mask)
-    visible = [len(np.unique(mask)) for mask in masks]
-    frame = int(np.argmax(visible))
     objects = int(masks.max())
     document = InteractiveScribblesRobot().interact(
         name, np.zeros_like(masks), masks, nb_objects=objects, frame=frame
