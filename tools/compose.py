@@ -7,7 +7,7 @@ and a way of its own, before and behind it; and copies of its object's cut-out, 
 that cross, leave the frame and come back. The first round is drawn by the benchmark's robot, on the
 frame where most objects are to be seen. The same seed gives the same scenes.
 
-With ``--bystanders`` one object of each scene is asked for, and all that look like it are background.
+With ``--bystanders`` one object of each scene is asked for, and what looks like it is background.
 """
 
 from __future__ import annotations
