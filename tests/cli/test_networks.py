@@ -54,7 +54,7 @@ def test_the_shipped_rnn_and_decoder_refuse_other_networks_features(
     vostool: Vostool, square_clip: Path, square_scribbles: Path
 ) -> None:
     net = ("--backbone", RESNET)
-    for preset, word in (("default", "--features backbone"), ("paper", "vostool train --backbone")):
+    for preset, word in (("default", "--preset paper"), ("paper", "vostool train --backbone")):
         done = vostool(
             *("segment", square_clip, "--scribbles", square_scribbles, "--out", "m"),
             *(*net, "--random-weights", "--preset", preset),

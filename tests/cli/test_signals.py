@@ -47,7 +47,7 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip = moving_square(folder / "square", FRAMES, (96, 640))
     stroke = '{"path": [[0.05, 0.5], [0.07, 0.5]], "object_id": %d}'
     (folder / "s.json").write_text(f'{{"scribbles": [[{stroke % 1}]]}}')
-    package.open(clip, store=folder / "vostool-store").session()
+    package.open(clip, store=folder / "vostool-store").session("paper")
     shutil.copytree(folder / "vostool-store", folder / "extracted")
     shutil.rmtree(folder / "extracted" / "square.zarr" / "efficientnet-lite0" / "context")
     session = package.open(clip, store=folder / "vostool-store").session()

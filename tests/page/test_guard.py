@@ -207,7 +207,8 @@ def test_names_name_no_files(server: Server) -> None:
     names = {entry.name for entry in place.iterdir()}
     assert names == {"store", "bikes.scribbles"}, names
     kept = {entry.name for entry in server.folder.iterdir()}
-    assert kept <= {"actions.jsonl", "address.json", "round-001.json", "frames", ".lock"}, kept
+    ours = {"actions.jsonl", "address.json", "settings.json", "round-001.json", "frames", ".lock"}
+    assert kept <= ours, kept
 
 
 def test_only_this_machine_is_listened_to(page: Server) -> None:
