@@ -14,6 +14,7 @@ from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
 from vostool.decoder.torch_networks import TorchNetworks
+from vostool.training import simulation
 from vostool.training.data import Shot
 from vostool.training.recipes.decoder import new_decoder
 from vostool.training.simulation import (
@@ -31,6 +32,11 @@ Read = Callable[[Shot], ShotFeatures]
 def read() -> Read:
     backbone = load_backbone("efficientnet-lite0", torch.device("cpu"))
     return lambda shot: read_shot(shot.images, backbone)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "BYSTANDERS", 0.0)
 
 
 @pytest.fixture
@@ -112,6 +118,21 @@ def test_an_object_that_nobody_marked_is_background(read: Read, decoder: Decoder
     found = simulate(shot, read(shot), decoder, 1, np.random.default_rng(0))
     assert found is not None
     assert set(np.unique(found.truth)) == {0, 2, 5} and not found.truth[0, 0:5, 0:5].any()
+
+
+def test_of_several_some_may_be_background(
+    read: Read, decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "BYSTANDERS", 1.0)
+    shot = shot_of_two()
+    asked = set()
+    for seed in range(6):
+        found = simulate(shot, read(shot), decoder, 1, np.random.default_rng(seed))
+        assert found is not None
+        (object_id,) = found.adapter.object_ids[1:]
+        np.testing.assert_array_equal(found.truth > 0, shot.masks == object_id)
+        asked.add(object_id)
+    assert asked == {2, 5}
 
 
 def test_chance_decides_it_alone(read: Read, decoder: Decoder) -> None:
