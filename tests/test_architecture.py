@@ -25,7 +25,7 @@ ROOMS = (
     {"adapter", "backbones", "label_propagation", "weights", "writers"},
     {"cleaning", "coco", "known_masks"},
     {"store", "scribbles", "masks", "clips"},
-    {"sequences", "video"},
+    {"microscopy", "sequences", "video"},
     {"checkpoints", "exr", "images", "presets", "reading"},
     {
         "files",

@@ -127,6 +127,14 @@ def test_a_contrast_makes_one_value_black_and_one_white(tmp_path: Path, kind: st
     assert (shown == shown[..., :1]).all()
 
 
+@pytest.mark.parametrize("value", [0.5, -1, 70000])
+def test_what_is_black_and_white_is_not_guessed(tmp_path: Path, value: float) -> None:
+    kind = "float32" if value == 0.5 else "int32"
+    tifffile.imwrite(tmp_path / "a.tif", np.full((4, 4), value, kind))
+    with pytest.raises(ImageError, match=r"a\.tif: has values .*--contrast LOW:HIGH"):
+        read_image(tmp_path / "a.tif")
+
+
 def test_a_contrast_is_part_of_what_a_clip_is(tmp_path: Path, vostool: Vostool) -> None:
     stack = np.random.default_rng(0).integers(100, 900, (3, 64, 80)).astype(np.uint16)
     tifffile.imwrite(tmp_path / "cells.tif", stack, photometric="minisblack")

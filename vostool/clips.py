@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,14 +16,17 @@ from typing import TYPE_CHECKING
 
 from vostool.errors import ClipError, UsageError
 from vostool.images import Frame, is_image, read_image
+from vostool.microscopy import is_zarr
 from vostool.reading import Reading
-from vostool.sequences import Picture, is_pattern, list_pictures, missing, pattern_name
+from vostool.sequences import Picture, describe, is_pattern, list_pictures, missing, pattern_name
 
 if TYPE_CHECKING:
+    from vostool.microscopy.ome_zarr import OmeZarr
     from vostool.video import VideoIndex
 
 SEQUENCE_FPS = 24.0
 """Frames a second of images, as DAVIS shows its sequences."""
+ZARR_SUFFIX = re.compile(r"(\.ome)?\.zarr$")
 IMAGES = "JPEG, PNG, TIFF, WebP or EXR images"
 
 
@@ -32,7 +36,7 @@ class Clip:
 
     Attributes:
         name: what the clip is called in the store.
-        path: the video file; or the folder, the image or the pattern.
+        path: the video file; or the folder, the image, the pattern or the OME-Zarr.
         start: the first source frame taken.
         stop: the source frame to stop before, or None for all of them.
         reading: how pictures are made of what is there.
@@ -46,15 +50,21 @@ class Clip:
 
     @cached_property
     def pictures(self) -> list[Picture]:
-        """The images taken, in order; empty for a video."""
-        if self._is_video:
+        """The images taken, in order; empty for a video and an OME-Zarr."""
+        if self._is_video or self.ome_zarr is not None:
             return []
-        return list_pictures(self.path)[self.start : self.stop]
+        return list_pictures(self.path, self.reading.channel)[self.start : self.stop]
 
     @property
     def files(self) -> list[Path]:
-        """The files of the images taken, in order; empty for a video."""
+        """The files of the images taken, in order; empty for a video and an OME-Zarr."""
         return [picture.file for picture in self.pictures]
+
+    @property
+    def image_names(self) -> list[str] | None:
+        """What the frames' images are called; None where they are not files of their own."""
+        names = [file.name for file in self.files]
+        return names if names and not self.path.is_file() else None
 
     @property
     def _is_video(self) -> bool:
@@ -74,10 +84,23 @@ class Clip:
         return index_video(self.path)
 
     @cached_property
+    def ome_zarr(self) -> OmeZarr | None:
+        """The image of an OME-Zarr; None for other clips.
+
+        Raises:
+            ClipError: it is a zarr, and no image; or its channel has to be chosen.
+        """
+        if not is_zarr(self.path):
+            return None
+        from vostool.microscopy.ome_zarr import open_ome_zarr
+
+        return open_ome_zarr(self.path, self.reading)
+
+    @cached_property
     def size(self) -> tuple[int, int]:
         """(H, W) of the first frame, and so of all of them."""
-        if self.video:
-            return self.video.size
+        if source := self.video or self.ome_zarr:
+            return source.size
         height, width = next(self.frames()).shape[:2]
         return height, width
 
@@ -90,18 +113,30 @@ class Clip:
     def times(self) -> list[float]:
         """When each frame is shown, in seconds from the first."""
         if self.video is None:
-            return [number / SEQUENCE_FPS for number in range(len(self.pictures))]
+            count = len(self.pictures)
+            if self.ome_zarr is not None:
+                count = len(range(self.ome_zarr.planes.frames)[self.start : self.stop])
+            return [number / self.fps for number in range(count)]
         ticks = self.video.ticks[self.start : self.stop]
         return [float((tick - ticks[0]) * self.video.time_base) for tick in ticks]
 
     @property
     def fps(self) -> float:
-        """Frames a second, on average: the video's own, or 24 for images."""
-        return SEQUENCE_FPS if self.video is None else self.video.fps
+        """Frames a second, on average: as the clip tells, or 24."""
+        source = self.video or self.ome_zarr
+        return (source and source.fps) or SEQUENCE_FPS
 
-    @property
+    @cached_property
     def incomplete(self) -> str | None:
-        """What is missing, in a line, of a file that is cut off or of numbered files; or None."""
+        """What is missing, in a line: the end of a video, numbers, or chunks; or None."""
+        if self.ome_zarr is not None:
+            gaps = describe(self.ome_zarr.absent(*self._range))
+            filled = f"are taken for {self.ome_zarr.array.fill_value}, as zarr has it"
+            return (
+                f"{self.path}: chunks of frames {gaps} are not there, and {filled}"
+                if gaps
+                else None
+            )
         if self.video is None:
             numbers = missing(self.pictures)
             return numbers and f"{self.path}: there is no image of the numbers {numbers}"
@@ -118,12 +153,18 @@ class Clip:
         container; editing one frame does, and so does another reading.
         """
         digest = hashlib.blake2b(digest_size=20)
-        if chosen := self.reading.as_dict():
+        # Which channel it is, its pages and its chunks tell, whether by number or by name.
+        if chosen := replace(self.reading, channel=None).as_dict():
             digest.update(json.dumps(chosen, sort_keys=True).encode())
+        if self.ome_zarr is not None:
+            digest.update(self.ome_zarr.digest(*self._range))
         if self.video is not None:
             digest.update(f"{self.video.digest}:{self.start}:{self.stop}".encode())
         if self.path.is_file() and self.pictures:
             digest.update(f"{self.start}:{self.stop}".encode())
+            pages = [picture.page for picture in self.pictures]
+            if pages != list(range(self.start, self.start + len(pages))):
+                digest.update(json.dumps(pages).encode())
         for file in dict.fromkeys(self.files):
             digest.update(file.stat().st_size.to_bytes(8, "big"))
             with file.open("rb") as stream:
@@ -141,6 +182,11 @@ class Clip:
             raise ClipError(f"{self.path}: is a video; --contrast is for images, leave it out")
         if not self._is_video and self.reading.deinterlace:
             raise ClipError(f"{self.path}: images; --deinterlace is for videos, leave it out")
+        stack = is_zarr(self.path) or is_image(self.path)
+        if self.reading.channel is not None and not stack:
+            raise ClipError(
+                f"{self.path}: --channel is for TIFF stacks and OME-Zarr images, leave it out"
+            )
 
     def frames(self, start: int = 0) -> Iterator[Frame]:
         """Decode the frames one after the other, from number ``start`` of this clip on.
@@ -149,7 +195,10 @@ class Clip:
             ImageError: a frame's file is not a whole image.
             ClipError: a frame is of another size, or is damaged.
         """
-        images = self._from_files(start) if self.video is None else self._from_video(start)
+        if self.video is not None:
+            images = self._from_video(start)
+        else:
+            images = self._from_zarr(start) if self.ome_zarr else self._from_files(start)
         first: tuple[int, ...] | None = (*self.size, 3) if start else None
         for number, (label, image) in enumerate(images, start):
             first = first or image.shape
@@ -164,13 +213,24 @@ class Clip:
         for picture in self.pictures[start:]:
             yield str(picture.file), read_image(picture.file, picture.page, self.reading.contrast)
 
+    @property
+    def _range(self) -> tuple[int, int]:
+        """The source frames taken."""
+        return self.start, self.start + self.expected_frames
+
+    def _from_zarr(self, start: int) -> Iterator[tuple[str, Frame]]:
+        assert self.ome_zarr is not None
+        begin, end = self._range
+        for frame in self.ome_zarr.read(begin + start, end):
+            yield str(self.path), frame
+
     def _from_video(self, start: int) -> Iterator[tuple[str, Frame]]:
         from vostool.video import read_frames
 
         assert self.video is not None
-        begin = self.start + start
-        end, deinterlace = self.start + self.expected_frames, self.reading.deinterlace
-        for frame in read_frames(self.video, begin, end, deinterlace=deinterlace):
+        begin, end = self._range
+        deinterlace = self.reading.deinterlace
+        for frame in read_frames(self.video, begin + start, end, deinterlace=deinterlace):
             yield str(self.path), frame
 
 
@@ -185,12 +245,12 @@ def open_clip(
     """Open a video file or images, and see that the first frame is one.
 
     Args:
-        source: the video file; or a folder of images, one of many pages, or a pattern such as
-            ``shot_%04d.exr``.
+        source: the video file; or a folder of images, one of many pages, a pattern such as
+            ``shot_%04d.exr``, or the folder of an OME-Zarr image.
         name: the clip's name; by default the folder's name or the file's without its suffix.
         frames: the range of source frames to take, as Python counts them, (start, stop).
-        strict: refuse a video that is cut off, or a pattern that leaves numbers out; else what is
-            there is taken.
+        strict: refuse a video that is cut off, a pattern that leaves numbers out, or an OME-Zarr
+            that leaves chunks out; else what is there is taken.
         reading: how pictures are made of what is there.
 
     Raises:
@@ -227,7 +287,9 @@ def default_name(source: str | Path) -> str:
     path = Path(source)
     if is_pattern(path):
         return pattern_name(path)
-    return path.resolve().name if path.is_dir() else path.stem
+    if is_zarr(path):
+        return ZARR_SUFFIX.sub("", path.resolve().name)
+    return path.resolve().name if path.is_dir() else path.stem.removesuffix(".ome")
 
 
 def name_clips(sources: Iterable[str]) -> dict[str, str]:

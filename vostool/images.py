@@ -76,7 +76,7 @@ def read_image(file: Path, page: int = 0, contrast: tuple[float, float] | None =
             those of 8 bits.
 
     Raises:
-        ImageError: the file is not a whole image.
+        ImageError: the file is not a whole image, or has values that need a contrast.
     """
     try:
         if file.suffix.lower() == EXR:
@@ -86,11 +86,9 @@ def read_image(file: Path, page: int = 0, contrast: tuple[float, float] | None =
         with _opened(file) as image:
             image.seek(page)
             upright = ImageOps.exif_transpose(image)
-            if contrast and upright.mode[:1] in ("I", "F"):
-                grey = _spread(np.asarray(upright), contrast)
+            if upright.mode[:1] in ("I", "F"):  # convert() would clip at 255, not scale
+                grey = as_8_bits(np.asarray(upright), contrast, file)
                 return np.repeat(grey[..., None], 3, axis=2)
-            if upright.mode.startswith("I"):  # convert() would clip at 255, not scale
-                upright = Image.fromarray(_scaled_to_8_bits(file, np.asarray(upright)))
             colours = np.asarray(upright.convert("RGB"))
             return _spread(colours, contrast) if contrast else colours
     except _UNREADABLE as problem:
@@ -142,6 +140,32 @@ def _opened(file: Path) -> Image.Image:
     return Image.open(file)
 
 
+def as_8_bits(
+    grey: npt.NDArray[np.generic], contrast: tuple[float, float] | None, source: Path
+) -> npt.NDArray[np.uint8]:
+    """Grey of any numbers as that of 8 bits; of 16 bits 0 stays 0, and 65535 becomes 255.
+
+    Args:
+        grey: (H, W).
+        contrast: the values that become black and white; None for all that their bits can tell.
+        source: where it is from, which an error names.
+
+    Raises:
+        ImageError: there is no contrast, and there are values of which nobody knows what is white.
+    """
+    if contrast:
+        return _spread(grey, contrast)
+    if grey.dtype == np.uint8:
+        return grey.astype(np.uint8, copy=False)
+    values = grey.astype(np.int64) if grey.dtype.kind in "ui" else np.array([-1])
+    if values.size and not 0 <= values.min() <= values.max() <= WHITE_OF_16_BITS:
+        raise ImageError(
+            f"{source}: has values that are not of 8 or 16 bits ({grey.dtype}, {grey.min()} to "
+            f"{grey.max()}); say which are black and white by --contrast LOW:HIGH"
+        )
+    return np.rint(values / (WHITE_OF_16_BITS / 255)).astype(np.uint8)
+
+
 def _spread(
     values: npt.NDArray[np.generic], contrast: tuple[float, float]
 ) -> npt.NDArray[np.uint8]:
@@ -149,20 +173,6 @@ def _spread(
     black, white = contrast
     share = (values.astype(np.float64) - black) / (white - black)
     return np.asarray(np.rint(255 * np.nan_to_num(share).clip(0, 1)), np.uint8)
-
-
-def _scaled_to_8_bits(file: Path, grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Grey of 16 bits as that of 8: 0 stays 0, and 65535 becomes 255.
-
-    Raises:
-        ImageError: there are values beyond 16 bits, of which nobody knows what is white.
-    """
-    values = grey.astype(np.int64)
-    if values.size and not 0 <= values.min() <= values.max() <= WHITE_OF_16_BITS:
-        raise ImageError(
-            f"{file}: has more than 16 bits a pixel; save it with 8 or 16, or give --contrast"
-        )
-    return np.rint(values / (WHITE_OF_16_BITS / 255)).astype(np.uint8)
 
 
 def _not_whole(file: Path, problem: Exception) -> ImageError:

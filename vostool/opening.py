@@ -35,14 +35,16 @@ def open(
     """Open a clip: a video file, images, or a name in the store.
 
     Args:
-        source: the video file, the folder of images, the image of many pages or the pattern, such
-            as ``shot_%04d.exr``; or the name of a clip whose features are stored.
+        source: the video file, the folder of images, the image of many pages, the pattern, such
+            as ``shot_%04d.exr``, or the OME-Zarr image; or the name of a clip whose features are
+            stored.
         store: the feature store; by default ``$VOSTOOL_STORE``, or else ``./vostool-store``.
         name: what the clip is called in the store; by default the file's or the folder's name.
         frames: the range of source frames to take, (start, stop), as Python counts them.
-        strict: refuse a video that is cut off, or a sequence that leaves numbers out; else the
-            frames that are there are taken.
-        reading: how pictures are made of what is there: deinterlaced, of another contrast.
+        strict: refuse a video that is cut off, a sequence that leaves numbers out, or an OME-Zarr
+            that leaves chunks out; else the frames that are there are taken.
+        reading: how pictures are made of what is there: deinterlaced, of another contrast, of
+            one channel.
 
     Raises:
         ClipError: there is no such clip, or its first frame does not decode.

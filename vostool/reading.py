@@ -17,6 +17,8 @@ class Reading:
             made anew; there are as many frames as before.
         contrast: the value of images that becomes black and the one that becomes white, in the
             images' own numbers; None for all that their bits can tell.
+        channel: of a TIFF stack or an OME-Zarr, the number from 0 or the name of the channel that
+            is shown, in grey; None where there is one alone.
 
     Raises:
         UsageError: white is no more than black.
@@ -24,8 +26,11 @@ class Reading:
 
     deinterlace: bool = False
     contrast: tuple[float, float] | None = None
+    channel: int | str | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.channel, str) and self.channel.isdecimal():
+            object.__setattr__(self, "channel", int(self.channel))
         if self.contrast is not None:
             black, white = map(float, self.contrast)
             if not black < white:
@@ -34,7 +39,8 @@ class Reading:
 
     def as_dict(self) -> dict[str, Any]:
         """What was chosen, as JSON has it; empty where nothing was."""
-        chosen = {name: value for name, value in asdict(self).items() if value}
+        unset = asdict(Reading())
+        chosen = {name: value for name, value in asdict(self).items() if value != unset[name]}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items()}
 
     @classmethod
@@ -44,4 +50,6 @@ class Reading:
         Raises:
             ValueError: it is not that.
         """
-        return cls(bool(chosen.get("deinterlace", False)), chosen.get("contrast"))
+        return cls(
+            bool(chosen.get("deinterlace", False)), chosen.get("contrast"), chosen.get("channel")
+        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from vostool.errors import ClipError
 from vostool.images import is_image, page_count
 
+TIFF = (".tif", ".tiff")
 PATTERN = re.compile(r"(?P<before>.*)%0?(?P<digits>\d*)d(?P<after>.*)")
 """A name with a place for a number, as C's printf has it: ``shot_%04d.exr``."""
 
@@ -38,11 +41,16 @@ def pattern_name(path: Path) -> str:
     return PATTERN.sub(r"\g<before>", path.name).strip(" ._-") or path.resolve().parent.name
 
 
-def list_pictures(path: Path) -> list[Picture]:
+def list_pictures(path: Path, channel: int | str | None = None) -> list[Picture]:
     """The pictures of a folder, of a pattern, or of an image file, in order.
+
+    Args:
+        path: where they are.
+        channel: of a TIFF stack, which one is wanted of those that lie in pages of their own.
 
     Raises:
         ImageError: it is a file, and no whole image.
+        ClipError: it is a stack that has no such channel, or several and none is chosen.
     """
     if path.is_dir():
         images = filter(is_image, path.iterdir())  # hidden files are none
@@ -52,7 +60,21 @@ def list_pictures(path: Path) -> list[Picture]:
         ]
     if is_pattern(path):
         return _numbered(path)
-    return [Picture(path, page) for page in range(page_count(path))]
+    return [Picture(path, page) for page in _pages(path, channel)]
+
+
+def _pages(file: Path, channel: int | str | None) -> Sequence[int]:
+    count = page_count(file)
+    pages = None
+    if file.suffix.lower() in TIFF:
+        from vostool.microscopy.tiff import pages_of
+
+        pages = pages_of(file, channel)
+    if pages is None and channel is not None:
+        raise ClipError(
+            f"{file}: does not tell of channels in pages of their own; leave --channel out"
+        )
+    return range(count) if pages is None else pages
 
 
 def missing(pictures: list[Picture]) -> str | None:
@@ -64,13 +86,18 @@ def missing(pictures: list[Picture]) -> str | None:
     steps = {later - number for number, later in pairwise(numbers)}
     if len(steps) < 2:
         return None
-    gaps = [
-        str(number + 1) if later == number + 2 else f"{number + 1}-{later - 1}"
+    return describe(
+        range(number + 1, later)
         for number, later in pairwise(numbers)
         if later - number > min(steps)
-    ]
-    more = f" and {len(gaps) - 3} more gaps" if len(gaps) > 4 else ""
-    return ", ".join(gaps[: 3 if more else 4]) + more
+    )
+
+
+def describe(gaps: Iterable[range]) -> str:
+    """Ranges of numbers in a few words: ``3, 7-9``."""
+    words = [str(gap[0]) if len(gap) == 1 else f"{gap[0]}-{gap[-1]}" for gap in gaps]
+    more = f" and {len(words) - 3} more gaps" if len(words) > 4 else ""
+    return ", ".join(words[: 3 if more else 4]) + more
 
 
 def _numbered(path: Path) -> list[Picture]:

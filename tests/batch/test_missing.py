@@ -10,9 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import zarr
 
 from tests.batch.stubs import Stamper, stub_clips, stub_task
 from tests.conftest import Vostool, moving_square
+from tests.microscopy.made import cells, chunk_files, write_ome_zarr
 from vostool.batch.missing import Stamps, source_bytes
 from vostool.batch.task import Task
 from vostool.store.layout import clip_folder
@@ -46,6 +48,19 @@ def test_a_clip_that_was_changed_is_made_again_and_one_that_was_touched_is_not(
     assert missing(task, "square", square_clip) == ("propagate",)
     moving_square(square_clip, 13)
     assert missing(task, "square", square_clip) == BOTH
+
+
+def test_a_chunk_that_was_changed_is_seen_however_deep(tmp_path: Path, vostool: Vostool) -> None:
+    values = cells((3, 40, 56), "uint8")
+    clip = write_ome_zarr(tmp_path / "movie.zarr", values, "tyx")
+    task = stub_task(tmp_path)
+    assert vostool("extract", clip).status == 0
+    assert missing(task, "movie", clip) == ("propagate",)
+    array = zarr.open_group(clip)["full"]
+    assert isinstance(array, zarr.Array)
+    array[1] = 9
+    assert missing(task, "movie", clip) == BOTH
+    assert source_bytes(str(clip)) > sum(file.stat().st_size for file in chunk_files(clip))
 
 
 def test_another_clip_of_the_name_is_not_taken_for_it(vostool: Vostool, square_clip: Path) -> None:

@@ -441,6 +441,50 @@ def test_cvat(export: Export, folder: Path) -> None:
     np.testing.assert_array_equal(again, MASKS)
 
 
+def filled(points: str) -> Mask:
+    """A polygon of CVAT's, as it is drawn: its outline and what lies within."""
+    polygon = np.array([point.split(",") for point in points.split(";")], np.float64)
+    region = np.zeros(SIZE, np.uint8)
+    cv2.fillPoly(region, [polygon.astype(np.int32)], [1])
+    return region
+
+
+def test_cvat_video(export: Export) -> None:
+    """A track of keyframes for each part of an object, that ends where the part is not."""
+    root = ElementTree.parse(export("cvat-video")).getroot()
+    assert root.findtext("version") == "1.1"
+    assert root.findtext("meta/task/mode") == "interpolation"
+    assert [label.text for label in root.findall("meta/task/labels/label/name")] == [
+        "object 1", "object 3",
+    ]  # fmt: skip
+    tracks = root.findall("track")
+    assert [(track.get("id"), track.get("label"), track.get("group_id")) for track in tracks] == [
+        ("0", "object 1", "1"), ("1", "object 1", "1"), ("2", "object 1", "1"),
+        ("3", "object 3", "3"),
+    ]  # fmt: skip
+    again, drawn = np.zeros_like(MASKS), np.zeros_like(MASKS)
+    for track in tracks:
+        for shape in track.findall("polygon"):
+            assert shape.get("keyframe") == "1" and len(shape.attrib["points"].split(";")) >= 3
+            if shape.get("outside") == "0":
+                frame, value = int(shape.attrib["frame"]), int(track.attrib["group_id"])
+                again[frame][filled(shape.attrib["points"]) > 0] = value
+                part = Image.new("L", SIZE[::-1])
+                points = [
+                    tuple(map(float, p.split(","))) for p in shape.attrib["points"].split(";")
+                ]
+                ImageDraw.Draw(part).polygon(points, outline=1, fill=1)
+                drawn[frame][np.asarray(part) > 0] = value
+    np.testing.assert_array_equal(again, MASKS)
+    np.testing.assert_array_equal(drawn, MASKS)
+    coming_and_going = [(s.get("frame"), s.get("outside")) for s in tracks[-1].findall("polygon")]
+    assert coming_and_going == [
+        ("1", "0"), ("2", "0"), ("3", "0"), ("4", "1"), ("5", "0"),
+    ]  # fmt: skip
+    for shape in tracks[0].findall("polygon"):
+        assert cv2.countNonZero(filled(shape.attrib["points"])) > 500, "the largest part"
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     small=hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)),

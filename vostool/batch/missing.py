@@ -19,6 +19,7 @@ from vostool.batch.task import Task
 from vostool.checkpoints import fingerprint
 from vostool.clips import open_clip
 from vostool.errors import AdapterError, VostoolError
+from vostool.microscopy import is_zarr
 from vostool.outputs import listed_origin
 from vostool.pipeline.context import context_key
 from vostool.pipeline.extraction import backbone_key
@@ -176,7 +177,17 @@ def _entries(path: Path) -> Iterator[os.stat_result]:
     if folder.is_dir():
         with os.scandir(folder) as entries:
             for entry in entries:
-                yield entry.stat()
+                if is_zarr(path) and entry.is_dir():
+                    yield from _below(Path(entry.path))
+                else:
+                    yield entry.stat()
+
+
+def _below(folder: Path) -> Iterator[os.stat_result]:
+    """Of a folder, and of all that lies in it however deep: a zarr's chunks lie so."""
+    yield folder.stat()
+    for below, folders, files in os.walk(folder):
+        yield from (Path(below, name).stat() for name in (*folders, *files))
 
 
 def source_bytes(source: str) -> int:

@@ -195,8 +195,8 @@ frames_option = click.option(
 strict_option = click.option(
     "--strict",
     is_flag=True,
-    help="Refuse a video that is cut off, or a sequence that leaves numbers out.  [default: take "
-    "the frames that are there, and say so]",
+    help="Refuse a video that is cut off, a sequence that leaves numbers out, or an OME-Zarr that "
+    "leaves chunks out.  [default: take what is there, and say so]",
 )
 
 
@@ -216,10 +216,20 @@ def reading_options(command: Command) -> Command:
     """The options of :class:`vostool.reading.Reading`, given to a command as ``reading``."""
 
     @wraps(command)
-    def called(deinterlace: bool, contrast: tuple[float, float] | None, **given: Any) -> None:
-        command(reading=Reading(deinterlace, contrast), **given)
+    def called(
+        deinterlace: bool,
+        contrast: tuple[float, float] | None,
+        channel: str | None,
+        **given: Any,
+    ) -> None:
+        command(reading=Reading(deinterlace, contrast, channel), **given)
 
     for option in (
+        click.option(
+            "--channel", metavar="N|NAME",
+            help="Of a TIFF stack or an OME-Zarr of several channels, the one to take: its number, "
+            "from 0, or its name.",
+        ),
         click.option(
             "--contrast", callback=_contrast, metavar="LOW:HIGH",
             help="Of images, the values that become black and white.  [default: all of their bits]",

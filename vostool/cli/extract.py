@@ -72,7 +72,7 @@ def command(
     """Run the backbone over clips and keep their features.
 
     CLIP is a video file, a folder of images, a pattern such as shot_%04d.exr, a TIFF of many pages,
-    or - for one a line on standard input.
+    an OME-Zarr image, or - for one a line on standard input.
     Each finished clip's name goes to standard output. A clip whose features are stored already
     is done at once; an interrupted run is taken up where it stopped.
     """
@@ -84,7 +84,9 @@ def command(
     if name is not None and len(sources) != 1:
         raise click.UsageError("--name goes with one clip")
     if davis_root is not None and reading != Reading():
-        raise click.UsageError("--deinterlace and --contrast do not go with --davis-root")
+        raise click.UsageError(
+            "--deinterlace, --contrast and --channel do not go with --davis-root"
+        )
 
     def opened(source: str) -> Clip:
         if davis_root is not None:

@@ -134,7 +134,7 @@ def export(
         times=None if clip is None else clip.times,
         name=masks.name if clip is None else clip.name,
         object_ids=masks.object_ids, count=masks.count,
-        files=None if clip is None or clip.video else [file.name for file in clip.files],
+        files=None if clip is None else clip.image_names,
         background=iter(()) if background is None else background.frames(masks.size),
     )  # fmt: skip
     with open_writer(form, out, content) as writer:

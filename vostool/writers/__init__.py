@@ -64,6 +64,9 @@ WRITERS = {
         f"{__name__}.cutout", "RGBA PNGs of the objects", takes="alpha", shows_frames=True
     ),
     "cvat": Format(f"{__name__}.cvat", "CVAT for images 1.1, masks", ".xml", "objects"),
+    "cvat-video": Format(
+        f"{__name__}.cvat_video", "CVAT for video 1.1, tracks of polygons", ".xml", "objects"
+    ),
     "davis": Format(f"{__name__}.davis", "a root laid out as DAVIS is", shows_frames=True),
     "exr": Format(
         f"{__name__}.exr", "OpenEXR images of the objects", takes="alpha", shows_frames=True

@@ -31,9 +31,7 @@ class CvatWriter:
     def __init__(self, stream: TextIO, content: Content, folder: Path) -> None:
         self._stream, self._content, self.folder = stream, content, folder
         meta = Element("meta")
-        labels = SubElement(SubElement(meta, "task"), "labels")
-        for object_id in content.object_ids:
-            SubElement(SubElement(labels, "label"), "name").text = object_name(object_id)
+        add_labels(SubElement(meta, "task"), content)
         stream.write('<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n')
         stream.write(f"<version>{VERSION}</version>\n")
         self._put(meta)
@@ -54,6 +52,13 @@ class CvatWriter:
 
     def _put(self, element: Element) -> None:
         self._stream.write(tostring(element, encoding="unicode") + "\n")
+
+
+def add_labels(task: Element, content: Content) -> None:
+    """Tell which labels a task has: one an object."""
+    labels = SubElement(task, "labels")
+    for object_id in content.object_ids:
+        SubElement(SubElement(labels, "label"), "name").text = object_name(object_id)
 
 
 def _attributes(found: Mask, object_id: int) -> dict[str, str]:

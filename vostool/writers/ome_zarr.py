@@ -20,6 +20,13 @@ LABELS = "objects"
 """What the masks are called among an image's labels."""
 TYPES = {"t": "time", "c": "channel", "y": "space", "x": "space"}
 
+CHANNELS = [
+    {"label": name, "color": colour, "active": True,
+     "window": {"min": 0, "max": 255, "start": 0, "end": 255}}
+    for name, colour in (("red", "FF0000"), ("green", "00FF00"), ("blue", "0000FF"))
+]  # fmt: skip
+"""By which viewers, and vostool, show the frames in colour."""
+
 
 class OmeZarrWriter:
     """A :class:`vostool.writers.MaskWriter`: a chunk a frame, of both.
@@ -32,7 +39,7 @@ class OmeZarrWriter:
     def __init__(self, folder: Path, content: Content) -> None:
         self.folder, self._content = folder, content
         image = zarr.create_group(LocalStore(folder), zarr_format=3)
-        image.attrs["ome"] = _metadata("tcyx", content)
+        image.attrs["ome"] = _metadata("tcyx", content) | {"omero": {"channels": CHANNELS}}
         self._image = _array(image, "tcyx", (3, *content.size), content.count)
         labels = image.create_group("labels")
         labels.attrs["ome"] = {"version": VERSION, "labels": [LABELS]}
