@@ -4,7 +4,8 @@
 
 Both rates are taken in turn, with the processor's time beside the clock's. With ``--busy``:
 ``extract`` and ``propagate`` as processes, alone, beside a process that keeps a core busy, two one
-after the other, and two at once. The shortest of three runs counts. Prints a Markdown table, and
+after the other, and two at once; threads that wait by spinning show in the processor's time. The
+shortest of three runs counts. Prints a Markdown table, and
 how busy the machine was.
 """
 
@@ -75,15 +76,20 @@ def against_the_network(clip: Clip, folder: Path) -> None:
     )
 
 
-def fastest(*ways: Callable[[], object]) -> list[tuple[float, float]]:
-    """The least seconds of the clock and of the processor that each takes, in turn."""
+def fastest(*ways: Callable[[], float | None]) -> list[tuple[float, float]]:
+    """The least seconds of the clock and of the processor that each takes, in turn.
+
+    Args:
+        ways: what is timed; what it gives, if anything, is the processor's time of processes.
+    """
     best = [(float("inf"), float("inf"))] * len(ways)
     for _ in range(RUNS):
         for n, way in enumerate(ways):
             begun, spent = time.perf_counter(), time.process_time()
-            way()
-            seconds = time.perf_counter() - begun, time.process_time() - spent
-            best[n] = min(best[n][0], seconds[0]), min(best[n][1], seconds[1])
+            elsewhere = way() or 0.0
+            clock = time.perf_counter() - begun
+            processor = time.process_time() - spent + elsewhere
+            best[n] = min(best[n][0], clock), min(best[n][1], processor)
     return best
 
 
@@ -92,39 +98,41 @@ def in_company(clip: Clip, folder: Path) -> None:
     stores = [folder / "one", folder / "other"]
     for store in stores:
         extract(clip, FeatureStore(store).clip("bench"))
+    extracting = ("extract", str(clip.path), "--name", "bench")
+    rows = [row for words in (extracting, ("propagate", "bench")) for row in rows_of(words, stores)]
     table(
         f"Stages in company, {clip.expected_frames} frames at 480p, s",
         (
             "", "alone", "beside a busy process", "two in turn", "two at once", "busy / alone",
             "at once / in turn",
         ),
-        [row(stage, words, stores) for stage, words in (
-            ("extract", ("extract", str(clip.path), "--name", "bench")),
-            ("propagate", ("propagate", "bench")),
-        )],
+        rows,
     )  # fmt: skip
 
 
-def row(stage: str, words: Sequence[str], stores: Sequence[Path]) -> tuple[str, ...]:
-    """A stage's line: alone, beside a busy process, two in turn and two at once."""
+def rows_of(words: Sequence[str], stores: Sequence[Path]) -> list[tuple[str, ...]]:
+    """A stage alone, beside a busy process, two in turn and two at once; by both clocks."""
 
-    def alone() -> None:
-        finished([started(words, stores[0])])
+    def alone() -> float:
+        return finished([started(words, stores[0])])
 
-    def beside() -> None:
+    def beside() -> float:
         with a_busy_process():
-            alone()
+            return alone()
 
-    def in_turn() -> None:
-        for store in stores:
-            finished([started(words, store)])
+    def in_turn() -> float:
+        return sum(finished([started(words, store)]) for store in stores)
 
-    def at_once() -> None:
-        finished([started(words, store) for store in stores])
+    def at_once() -> float:
+        return finished([started(words, store) for store in stores])
 
-    quiet, busy, two, both = (clock for clock, _ in fastest(alone, beside, in_turn, at_once))
-    times = (f"{seconds:.2f}" for seconds in (quiet, busy, two, both))
-    return stage, *times, f"{busy / quiet:.2f}", f"{both / two:.2f}"
+    rows = []
+    both = zip(*fastest(alone, beside, in_turn, at_once), strict=True)
+    for clock, seconds in zip(("", ", of the processor"), both, strict=True):
+        quiet, busy, two, together = seconds
+        ratios = (f"{busy / quiet:.2f}", f"{together / two:.2f}")
+        rows.append((f"{words[0]}{clock}", *(f"{one:.2f}" for one in seconds), *ratios))
+    return rows
 
 
 def started(words: Sequence[str], store: Path) -> subprocess.Popen[bytes]:
@@ -138,11 +146,16 @@ def started(words: Sequence[str], store: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def finished(commands: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Wait for some commands."""
+def finished(commands: Sequence[subprocess.Popen[bytes]]) -> float:
+    """Wait for some commands; the processor's seconds that they took."""
+    spent = 0.0
     for command in commands:
-        if command.wait():
+        _, status, usage = os.wait4(command.pid, 0)
+        command.returncode = os.waitstatus_to_exitcode(status)
+        if command.returncode:
             raise RuntimeError(f"a command failed: {command.args!r}")
+        spent += usage.ru_utime + usage.ru_stime
+    return spent
 
 
 if __name__ == "__main__":
