@@ -66,13 +66,16 @@ class Graph:
         """A tensor of the weights."""
         return self.constant(self._weights[name], name)
 
-    def conv(self, layer: str, x: str, *, gain: float = 1.0) -> str:
-        """A convolution that keeps the size, of an input times a gain."""
+    def conv(
+        self, layer: str, x: str, *, gain: float = 1.0, stride: int = 1, groups: int = 1
+    ) -> str:
+        """A convolution of an input times a gain; but for its stride it keeps the size."""
         weight = self._weights[f"{layer}.weight"]
         inputs = [x, self.constant(weight * np.float32(gain), f"{layer}.weight")]
         if f"{layer}.bias" in self._weights:
             inputs.append(self.weight(f"{layer}.bias"))
-        return self.node("Conv", *inputs, pads=[weight.shape[-1] // 2] * 4)
+        pads, strides = [weight.shape[-1] // 2] * 4, [stride] * 2
+        return self.node("Conv", *inputs, pads=pads, strides=strides, group=groups)
 
     def residual(self, layer: str, x: str) -> str:
         """A :class:`vostool.layers.Residual`."""
@@ -101,20 +104,32 @@ class Graph:
         return self.in_float32(self.node("Transpose", x, perm=[0, 3, 1, 2]))
 
     def in_float32(self, x: str) -> str:
-        """What is in float16 elsewhere."""
+        """What is in another type elsewhere."""
         from onnx import TensorProto
 
         return self.node("Cast", x, to=TensorProto.FLOAT)
 
+    def in_float16(self, x: str) -> str:
+        """What is to be stored."""
+        from onnx import TensorProto
+
+        return self.node("Cast", x, to=TensorProto.FLOAT16)
+
     def compiled(
-        self, inputs: Mapping[str, npt.DTypeLike], outputs: Sequence[str], rank: int = 4
+        self,
+        inputs: Mapping[str, npt.DTypeLike],
+        outputs: Sequence[str],
+        kind: npt.DTypeLike = np.float32,
+        *,
+        rank: int = 4,
     ) -> Compiled:
         """The graph, ready to run.
 
         Args:
             inputs: the type of each tensor that is given, by its name.
             outputs: the tensors that are asked for.
-            rank: how many axes each has.
+            kind: the type of these.
+            rank: how many axes each has, but for those of int64, which tell places and have one.
         """
         from onnx.helper import (
             make_graph,
@@ -125,7 +140,7 @@ class Graph:
         )
 
         def told(name: str, kind: npt.DTypeLike) -> Any:
-            axes = rank if np.dtype(kind).kind == "f" else 1
+            axes = 1 if np.dtype(kind) == np.int64 else rank
             return make_tensor_value_info(
                 name, np_dtype_to_tensor_dtype(np.dtype(kind)), [None] * axes
             )
@@ -133,7 +148,7 @@ class Graph:
         graph = make_graph(
             self._nodes, "graph",
             [told(name, kind) for name, kind in inputs.items()],
-            [told(name, np.float32) for name in outputs],
+            [told(name, kind) for name in outputs],
             list(self._constants.values()),
         )  # fmt: skip
         opset = [make_opsetid("", OPSET)]
@@ -157,9 +172,9 @@ class Compiled:
         self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._outputs = list(outputs)
 
-    def __call__(self, **inputs: Array) -> list[npt.NDArray[np.float32]]:
+    def __call__(self, **inputs: Array) -> list[Array]:
         """The tensors that are asked for, of those that are given."""
-        found: list[npt.NDArray[np.float32]] = self._session.run(self._outputs, inputs)
+        found: list[Array] = self._session.run(self._outputs, inputs)
         return found
 
 
