@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from vostool.label_propagation.carrier import Labelled, View
 from vostool.label_propagation.shape import (
@@ -139,19 +139,24 @@ def find_matches(descriptor: Values, other: Values) -> Matches:
         descriptor: (D, h, w) of the frame, of unit length a vertex.
         other: of the other one.
     """
-    depth, h, w = descriptor.shape
+    _, h, w = descriptor.shape
     side = 2 * RADIUS + 1
-    row, column, outside = _window(h, w)
-    # Every vertex of a row against all of a few rows: products are quick, and gathering is not.
-    windows = other.transpose(1, 0, 2)[row].transpose(0, 2, 1, 3).reshape(h, depth, side * w)
-    strips = np.matmul(descriptor.transpose(1, 2, 0), windows).reshape(h, w, side, w)
-    every = np.broadcast_to(column[None, :, None, :], (h, w, side, side))
-    band = np.take_along_axis(strips, every, axis=3)
-    band[outside] = NOWHERE
-    flat = band.reshape(h * w, side * side)
-    index = np.argsort(-flat, axis=1)[:, :BEST]
-    place = (row[:, None, :, None] * w + every).reshape(h * w, side * side)
-    return Matches(*(np.take_along_axis(values, index, axis=1) for values in (flat, place)))
+    # Every vertex of a row against all of a row nearby: products are quick, and gathering is not.
+    rows, others = descriptor.transpose(1, 2, 0), other.transpose(1, 0, 2)
+    strips = np.full((h, side, w, w + 2 * RADIUS), NOWHERE, np.float32)
+    for down in range(-RADIUS, RADIUS + 1):
+        here = slice(max(0, -down), max(0, h - max(0, down)))
+        there = slice(here.start + down, max(0, here.stop + down))
+        strip = strips[here, down + RADIUS, :, RADIUS : RADIUS + w]
+        np.matmul(rows[here], others[there], out=strip)
+    *outer, row, column = strips.strides
+    band = as_strided(strips, (h, w, side, side), (outer[0], row + column, outer[1], column))
+    likeness = band.reshape(h * w, side * side)
+    index = np.argsort(-likeness, axis=1)[:, :BEST]
+    y, x = np.divmod(np.arange(h * w)[:, None], w)
+    down, right = np.divmod(index, side)
+    place = (y + down - RADIUS).clip(0, h - 1) * w + (x + right - RADIUS).clip(0, w - 1)
+    return Matches(np.take_along_axis(likeness, index, axis=1), place)
 
 
 def match_labels(
@@ -206,19 +211,6 @@ def softmax(logits: Values) -> Values:
     grown = np.exp(logits - logits.max(axis=0))
     found: Values = grown / grown.sum(axis=0)
     return found
-
-
-@cache
-def _window(
-    h: int, w: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Each vertex's neighbours: their rows (h, n) and columns (w, n) within the frame, and which of
-    them, (h, w, n, n), lie outside of it."""
-    offsets = np.arange(-RADIUS, RADIUS + 1)
-    row, column = np.arange(h)[:, None] + offsets, np.arange(w)[:, None] + offsets
-    beyond_rows, beyond_columns = (row < 0) | (row >= h), (column < 0) | (column >= w)
-    outside = beyond_rows[:, None, :, None] | beyond_columns[None, :, None, :]
-    return row.clip(0, h - 1), column.clip(0, w - 1), outside
 
 
 def _seeing(weights: Weights) -> Compiled:
