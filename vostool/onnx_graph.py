@@ -96,9 +96,27 @@ class Graph:
         """Tensors behind each other, along their channels."""
         return self.node("Concat", *parts, axis=1)
 
+    def read(self, layer: str, x: str, *, gain: float = 1.0) -> str:
+        """What a convolution of single vertices makes of a level of features as it is stored.
+
+        The level is (T, h, w, C) float16, the result (T, N, h, w) float32: a product where the
+        features lie, for the result has fewer channels to put in front.
+        """
+        product = self.node("MatMul", self.in_float32(x), self.matrix(layer, gain=gain))
+        return self.channels_first(self.node("Add", product, self.weight(f"{layer}.bias")))
+
+    def matrix(self, *layers: str, gain: float = 1.0) -> str:
+        """The weights of convolutions of single vertices, (C, N), of inputs times a gain."""
+        every = [self._weights[f"{layer}.weight"][:, :, 0, 0] for layer in layers]
+        return self.constant(np.concatenate(every).T * np.float32(gain))
+
     def channels_first(self, x: str) -> str:
-        """A level of features as it is stored, (T, h, w, C) float16, in float32: (T, C, h, w)."""
-        return self.in_float32(self.node("Transpose", x, perm=[0, 3, 1, 2]))
+        """(T, C, h, w), of (T, h, w, C)."""
+        return self.node("Transpose", x, perm=[0, 3, 1, 2])
+
+    def part(self, x: str, start: str, stop: str, axis: int) -> str:
+        """From one index to before another along an axis."""
+        return self.node("Slice", x, start, stop, self.constant(np.array([axis])))
 
     def in_float32(self, x: str) -> str:
         """What is in float16 elsewhere."""

@@ -139,10 +139,8 @@ def _coarse(weights: Weights) -> Compiled:
     """What is known of each object at stride 16 and where it may be; and what the finer strides
     read of the features, and of the evidence."""
     graph = Graph(weights)
-    features = [graph.channels_first(level) for level in LEVELS]
     read = [
-        graph.conv(f"read_features.{n}", level, gain=FEATURE_GAIN)
-        for n, level in enumerate(features)
+        graph.read(f"read_features.{n}", level, gain=FEATURE_GAIN) for n, level in enumerate(LEVELS)
     ]
     evidence = _evidence(graph, read)
     given = [graph.conv(f"read_evidence.{n}", evidence[n]) for n in range(FINE, len(WIDTHS))]

@@ -216,14 +216,25 @@ def softmax(logits: Values) -> Values:
 def _seeing(weights: Weights) -> Compiled:
     """From features at strides 16 and 32 to descriptors and looks."""
     graph = Graph(weights)
-    fine, coarse = graph.channels_first("fine"), graph.channels_first("coarse")
-    both = graph.concat(fine, graph.doubled(coarse, fine))
-    described = graph.conv("describe", both, gain=FEATURE_GAIN)
+    none, own = graph.constant(np.array([0])), graph.node("Shape", "fine", start=3, end=4)
+    matrix = graph.matrix("describe", "read_features", gain=FEATURE_GAIN)
+    bias = graph.constant(weights["read_features.bias"][:, None, None])
+    # What is made of single vertices may be made before the coarse ones are brought up.
+    every = graph.constant(np.array([np.iinfo(np.int64).max]))
+    near, far = (
+        graph.channels_first(
+            graph.node("MatMul", graph.in_float32(level), graph.part(matrix, start, stop, 0))
+        )
+        for level, start, stop in (("fine", none, own), ("coarse", own, every))
+    )
+    both = graph.node("Add", near, graph.doubled(far, near))
+    depth = graph.constant(np.array([len(weights["describe.weight"])]))
+    described = graph.part(both, none, depth, 1)
     length = graph.node("ReduceL2", described, axes=[1], keepdims=1)
     least = graph.constant(np.float32(EPSILON))
     descriptor = graph.node("Div", described, graph.node("Max", length, least))
-    read = graph.node("Relu", graph.conv("read_features", both, gain=FEATURE_GAIN))
-    looks = graph.conv("see", read)
+    read = graph.node("Add", graph.part(both, depth, every, 1), bias)
+    looks = graph.conv("see", graph.node("Relu", read))
     return graph.compiled({"fine": np.float16, "coarse": np.float16}, [descriptor, looks])
 
 
