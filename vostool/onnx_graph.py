@@ -74,6 +74,19 @@ class Graph:
             inputs.append(self.weight(f"{layer}.bias"))
         return self.node("Conv", *inputs, pads=[weight.shape[-1] // 2] * 4)
 
+    def summed(self, layer: str, x: str) -> str:
+        """As :meth:`conv`, of one output: each channel by itself, and then all together.
+
+        ONNX Runtime computes outputs by sixteen, so that one alone costs what sixteen do; a channel
+        by itself is no such sum.
+        """
+        weight = self._weights[f"{layer}.weight"]
+        channels = weight.shape[1]
+        alone = self.constant(weight.swapaxes(0, 1), f"{layer}.alone")
+        x = self.node("Conv", x, alone, group=channels, pads=[weight.shape[-1] // 2] * 4)
+        ones = self.constant(np.ones((1, channels, 1, 1), np.float32))
+        return self.node("Conv", x, ones, self.weight(f"{layer}.bias"))
+
     def residual(self, layer: str, x: str) -> str:
         """A :class:`vostool.layers.Residual`."""
         inner = self.node("Relu", self.conv(f"{layer}.first", self.node("Relu", x)))

@@ -184,7 +184,7 @@ def _fine(weights: Weights) -> Compiled:
             x = _cropped(graph, x, n)
         inputs |= {f"read_{n}": np.float32, f"evidence_{n}": np.float32}
         inputs |= {f"first_{n}": np.int64, f"after_{n}": np.int64}
-    logits = graph.conv("out", graph.node("Relu", x))
+    logits = graph.summed("out", graph.node("Relu", x))
     for channel, gain in enumerate(("gain", "prior_gain")):
         seen = graph.node("Gather", "evidence_0", graph.constant(np.array([channel])), axis=1)
         logits = graph.node("Add", logits, graph.node("Mul", seen, graph.weight(gain)))

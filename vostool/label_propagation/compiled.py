@@ -144,18 +144,18 @@ def find_matches(descriptor: Values, other: Values) -> Matches:
     # Every vertex of a row against all of a row nearby: products are quick, and gathering is not.
     rows, others = descriptor.transpose(1, 2, 0), other.transpose(1, 0, 2)
     strips = np.full((h, side, w, w + 2 * RADIUS), NOWHERE, np.float32)
-    for down in range(-RADIUS, RADIUS + 1):
-        here = slice(max(0, -down), max(0, h - max(0, down)))
-        there = slice(here.start + down, max(0, here.stop + down))
-        strip = strips[here, down + RADIUS, :, RADIUS : RADIUS + w]
+    for offset in range(-RADIUS, RADIUS + 1):
+        here = slice(max(0, -offset), max(0, h - max(0, offset)))
+        there = slice(here.start + offset, max(0, here.stop + offset))
+        strip = strips[here, offset + RADIUS, :, RADIUS : RADIUS + w]
         np.matmul(rows[here], others[there], out=strip)
-    *outer, row, column = strips.strides
-    band = as_strided(strips, (h, w, side, side), (outer[0], row + column, outer[1], column))
+    above, down, row, column = strips.strides
+    band = as_strided(strips, (h, w, side, side), (above, row + column, down, column))
     likeness = band.reshape(h * w, side * side)
     index = np.argsort(-likeness, axis=1)[:, :BEST]
     y, x = np.divmod(np.arange(h * w)[:, None], w)
-    down, right = np.divmod(index, side)
-    place = (y + down - RADIUS).clip(0, h - 1) * w + (x + right - RADIUS).clip(0, w - 1)
+    below, right = np.divmod(index, side)
+    place = (y + below - RADIUS).clip(0, h - 1) * w + (x + right - RADIUS).clip(0, w - 1)
     return Matches(np.take_along_axis(likeness, index, axis=1), place)
 
 
