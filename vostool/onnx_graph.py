@@ -77,6 +77,19 @@ class Graph:
         pads, strides = [weight.shape[-1] // 2] * 4, [stride] * 2
         return self.node("Conv", *inputs, pads=pads, strides=strides, group=groups)
 
+    def summed(self, layer: str, x: str) -> str:
+        """As :meth:`conv`, of one output: each channel by itself, and then all together.
+
+        ONNX Runtime computes outputs by sixteen, so that one alone costs what sixteen do; a channel
+        by itself is no such sum.
+        """
+        weight = self._weights[f"{layer}.weight"]
+        channels = weight.shape[1]
+        alone = self.constant(weight.swapaxes(0, 1), f"{layer}.alone")
+        x = self.node("Conv", x, alone, group=channels, pads=[weight.shape[-1] // 2] * 4)
+        ones = self.constant(np.ones((1, channels, 1, 1), np.float32))
+        return self.node("Conv", x, ones, self.weight(f"{layer}.bias"))
+
     def residual(self, layer: str, x: str) -> str:
         """A :class:`vostool.layers.Residual`."""
         inner = self.node("Relu", self.conv(f"{layer}.first", self.node("Relu", x)))
@@ -99,9 +112,27 @@ class Graph:
         """Tensors behind each other, along their channels."""
         return self.node("Concat", *parts, axis=1)
 
+    def read(self, layer: str, x: str, *, gain: float = 1.0) -> str:
+        """What a convolution of single vertices makes of a level of features as it is stored.
+
+        The level is (T, h, w, C) float16, the result (T, N, h, w) float32: a product where the
+        features lie, for the result has fewer channels to put in front.
+        """
+        product = self.node("MatMul", self.in_float32(x), self.matrix(layer, gain=gain))
+        return self.channels_first(self.node("Add", product, self.weight(f"{layer}.bias")))
+
+    def matrix(self, *layers: str, gain: float = 1.0) -> str:
+        """The weights of convolutions of single vertices, (C, N), of inputs times a gain."""
+        every = [self._weights[f"{layer}.weight"][:, :, 0, 0] for layer in layers]
+        return self.constant(np.concatenate(every).T * np.float32(gain))
+
     def channels_first(self, x: str) -> str:
-        """A level of features as it is stored, (T, h, w, C) float16, in float32: (T, C, h, w)."""
-        return self.in_float32(self.node("Transpose", x, perm=[0, 3, 1, 2]))
+        """(T, C, h, w), of (T, h, w, C)."""
+        return self.node("Transpose", x, perm=[0, 3, 1, 2])
+
+    def part(self, x: str, start: str, stop: str, axis: int) -> str:
+        """From one index to before another along an axis."""
+        return self.node("Slice", x, start, stop, self.constant(np.array([axis])))
 
     def in_float32(self, x: str) -> str:
         """What is in another type elsewhere."""
