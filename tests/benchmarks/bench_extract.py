@@ -110,7 +110,7 @@ def in_company(clip: Clip, folder: Path) -> None:
     )  # fmt: skip
 
 
-def rows_of(words: Sequence[str], stores: Sequence[Path]) -> list[tuple[str, ...]]:
+def rows_of(words: Sequence[str], stores: Sequence[Path]) -> list[tuple[object, ...]]:
     """A stage alone, beside a busy process, two in turn and two at once; by both clocks."""
 
     def alone() -> float:
@@ -126,7 +126,7 @@ def rows_of(words: Sequence[str], stores: Sequence[Path]) -> list[tuple[str, ...
     def at_once() -> float:
         return finished([started(words, store) for store in stores])
 
-    rows = []
+    rows: list[tuple[object, ...]] = []
     both = zip(*fastest(alone, beside, in_turn, at_once), strict=True)
     for clock, seconds in zip(("", ", of the processor"), both, strict=True):
         quiet, busy, two, together = seconds

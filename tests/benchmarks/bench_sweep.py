@@ -2,20 +2,30 @@
 
     python tests/benchmarks/bench_sweep.py
 
-The last columns are shares of the rate of a large matrix product, measured in the same run: of the
-sweep's products alone (K and K_d), and of the whole layer's (U, K, K_d, V).
+One thread each, by the processor's clock, so that other work on the machine counts little. The last
+columns are shares of the rate of a large matrix product, measured in the same run: of the sweep's
+products alone (K and K_d), and of the whole layer's (U, K, K_d, V).
 """
 
 from __future__ import annotations
 
+import os
+import time
+from functools import partial
+
+os.environ["OMP_NUM_THREADS"] = "1"  # read at import
+
 import torch
-from common import best_of, table
+from common import best_of as best_by
+from common import table
 from torch import Tensor
 
 from vostool.strnn.directions import DIRECTIONS
 from vostool.strnn.in_place import InPlaceLayer
 from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
 from vostool.strnn.reference import reference_forward
+
+best_of = partial(best_by, clock=time.process_time)
 
 HEIGHT, WIDTH = 60, 107  # stride 8 at 480p
 FRAMES, INPUTS, CHANNELS = 8, 768, 128
