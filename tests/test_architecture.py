@@ -37,6 +37,7 @@ ROOMS = (
         "precision",
         "pyramid",
         "tf_checkpoint",
+        "torch_first_format",
     },
     {"errors", "stops", "version"},
 )

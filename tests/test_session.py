@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ import vostool
 from tests.conftest import moving_square, square_mask
 from vostool import AdapterError, ClipError, ScribbleError, Session, Stroke, UsageError
 from vostool.errors import MissingStageError
+from vostool.label_propagation.compiled import CompiledPropagator
 from vostool.opening import OpenClip, Settings
 from vostool.presets import PRESETS
 from vostool.writers.png import mask_file
@@ -157,6 +159,30 @@ def test_undo_takes_the_last_round_back_exactly(clip: OpenClip) -> None:
     assert session.rounds == 0 and session.object_ids == ()
     with pytest.raises(UsageError, match="no round to undo"):
         session.undo()
+
+
+def test_what_an_undone_round_corrects_is_not_carried_again(
+    clip: OpenClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stroke that is drawn once more asks at once for the masks that it corrects."""
+    session = clip.session()
+    session.add_scribbles(STROKES)
+    before = every(session)
+    session.add_scribbles(LATER)
+    session.undo()
+    carried: list[object] = []
+    carry = CompiledPropagator.__call__
+
+    def counted(self: CompiledPropagator, *given: Any) -> Any:
+        carried.append(self)
+        return carry(self, *given)
+
+    monkeypatch.setattr(CompiledPropagator, "__call__", counted)
+    np.testing.assert_array_equal(session.mask(9), before[9])
+    assert not carried
+    session.add_scribbles(LATER)
+    session.mask(11)
+    assert carried, "and after the round labels come another way"
 
 
 def test_a_round_after_an_undo_is_as_if_there_had_been_no_other(clip: OpenClip) -> None:

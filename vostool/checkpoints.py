@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from vostool.errors import WeightsError
 from vostool.files import reason, replacing
 from vostool.onnx_weights import ONNX, read_onnx
 from vostool.tf_checkpoint import TF_INDEX, read_tf_checkpoint
+from vostool.torch_first_format import read_first_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,8 +39,19 @@ Arrange = Callable[[dict[str, "Tensor"]], dict[str, "Tensor"]]
 """From a file's tensors to those of another public layout of the same weights."""
 
 
+class Shaped(Protocol):
+    """A tensor, or an array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How long each axis is."""
+
+
+Values = TypeVar("Values", bound=Shaped)
+
+
 @dataclass(frozen=True)
-class StateDictReport:
+class StateDictReport(Generic[Values]):
     """A file's tensors against a network's, by the network's names.
 
     Attributes:
@@ -48,7 +60,7 @@ class StateDictReport:
         left_out: those of the file that the network has no use for, such as its classes.
     """
 
-    fitting: dict[str, Tensor]
+    fitting: dict[str, Values]
     missing: list[str]
     unknown: list[str]
     misshapen: list[str]
@@ -143,15 +155,46 @@ def load_weights(
         WeightsError: the file cannot be read, or a tensor is missing, unknown or misshapen.
     """
     report = match_state_dict(network, arrange(read_tensors(file)), rename)
-    if not report.whole:
-        raise WeightsError(f"{file}: {report}; wrong network?")
-    for name, tensor in report.fitting.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
-            raise WeightsError(f"{file}: its {name} is not finite; fetch the file again")
+    _check(file, report, lambda tensor: bool(tensor.isfinite().all()))
     network.load_state_dict(
         {n: t.float() if t.is_floating_point() else t for n, t in report.fitting.items()},
         strict=False,
     )
+
+
+def load_arrays(
+    shapes: Mapping[str, tuple[int, ...]], file: Path, rename: Rename = same_name
+) -> dict[str, npt.NDArray[np.float32]]:
+    """As :func:`load_weights`, for a network without torch.
+
+    Args:
+        shapes: of the network's tensors, by name.
+        file: of any format; torch is loaded for those that :func:`read_arrays` loads it for.
+        rename: from tensors' names in the file to the network's.
+
+    Raises:
+        WeightsError: the file cannot be read, or a tensor is missing, unknown or misshapen.
+    """
+    import numpy as np
+
+    report = match_shapes(shapes, read_arrays(file), rename)
+    _check(file, report, lambda array: bool(np.isfinite(array).all()))
+    return report.fitting
+
+
+def _check(
+    file: Path, report: StateDictReport[Values], is_finite: Callable[[Values], bool]
+) -> None:
+    """Make sure that a file is a network's, and of numbers.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    if not report.whole:
+        raise WeightsError(f"{file}: {report}; wrong network?")
+    for name, values in report.fitting.items():
+        if not is_finite(values):
+            raise WeightsError(f"{file}: its {name} is not finite; fetch the file again")
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
@@ -170,27 +213,47 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def read_arrays(file: Path) -> dict[str, npt.NDArray[np.float32]]:
-    """The arrays of a file of ours, by name; torch is not needed.
+    """The arrays of a file of weights, by name, as 32-bit floats.
+
+    Those of our own files, and of state dicts in torch's first format, are read without torch.
 
     Raises:
         WeightsError: the file is broken.
     """
     import numpy as np
+
+    arrays = _without_torch(file)
+    if arrays is None:
+        arrays = {name: tensor.float().numpy() for name, tensor in read_tensors(file).items()}
+    return {name: array.astype(np.float32, copy=False) for name, array in arrays.items()}
+
+
+def _without_torch(file: Path) -> dict[str, npt.NDArray[Any]] | None:
+    """The arrays of a file that can be read without torch; None for any other."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return {name: array.astype(np.float32) for name, array in load_file(file).items()}
+        return load_file(file) if file.suffix == SUFFIX else read_first_format(file)
+    except KeyError:  # of safetensors: a type that numpy does not have
+        return None
     except (OSError, SafetensorError) as problem:
         raise WeightsError(f"{file}: not a file of weights ({problem})") from problem
 
 
 def match_state_dict(
     network: nn.Module, tensors: dict[str, Tensor], rename: Rename = same_name
-) -> StateDictReport:
+) -> StateDictReport[Tensor]:
     """Hold a file's tensors against a network's."""
-    expected = network.state_dict()
-    found: dict[str, Tensor] = {}
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    return match_shapes(shapes, tensors, rename)
+
+
+def match_shapes(
+    expected: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Values], rename: Rename
+) -> StateDictReport[Values]:
+    """Hold a file's tensors against the names and shapes of a network's."""
+    found: dict[str, Values] = {}
     unknown, left_out = [], []
     for name, tensor in tensors.items():
         ours = rename(name)
@@ -201,7 +264,7 @@ def match_state_dict(
         else:
             found[ours] = tensor
     needed = {name for name in expected if not name.endswith(COUNTER)}
-    misshapen = sorted(n for n in needed & found.keys() if found[n].shape != expected[n].shape)
+    misshapen = sorted(n for n in needed & found.keys() if tuple(found[n].shape) != expected[n])
     return StateDictReport(
         fitting={name: tensor for name, tensor in found.items() if name not in misshapen},
         missing=sorted(needed - found.keys()),

@@ -276,7 +276,7 @@ def ask_networks(device: torch.device) -> dict[str, npt.NDArray[np.float64]]:
     from vostool.strnn.context import ContextRNN
     from vostool.weights import find_weights
 
-    backbone = load_backbone(DEFAULT, device)
+    backbone = load_backbone(DEFAULT, str(device))
     pyramid = Pyramid(SIZE, SIZE, backbone.levels(*SIZE))
     features = backbone.features(picture())
     rnn = ContextRNN(pyramid, find_weights("rnn"), device)

@@ -66,13 +66,29 @@ class Graph:
         """A tensor of the weights."""
         return self.constant(self._weights[name], name)
 
-    def conv(self, layer: str, x: str, *, gain: float = 1.0) -> str:
-        """A convolution that keeps the size, of an input times a gain."""
+    def conv(
+        self, layer: str, x: str, *, gain: float = 1.0, stride: int = 1, groups: int = 1
+    ) -> str:
+        """A convolution of an input times a gain; but for its stride it keeps the size."""
         weight = self._weights[f"{layer}.weight"]
         inputs = [x, self.constant(weight * np.float32(gain), f"{layer}.weight")]
         if f"{layer}.bias" in self._weights:
             inputs.append(self.weight(f"{layer}.bias"))
-        return self.node("Conv", *inputs, pads=[weight.shape[-1] // 2] * 4)
+        pads, strides = [weight.shape[-1] // 2] * 4, [stride] * 2
+        return self.node("Conv", *inputs, pads=pads, strides=strides, group=groups)
+
+    def summed(self, layer: str, x: str) -> str:
+        """As :meth:`conv`, of one output: each channel by itself, and then all together.
+
+        ONNX Runtime computes outputs by sixteen, so that one alone costs what sixteen do; a channel
+        by itself is no such sum.
+        """
+        weight = self._weights[f"{layer}.weight"]
+        channels = weight.shape[1]
+        alone = self.constant(weight.swapaxes(0, 1), f"{layer}.alone")
+        x = self.node("Conv", x, alone, group=channels, pads=[weight.shape[-1] // 2] * 4)
+        ones = self.constant(np.ones((1, channels, 1, 1), np.float32))
+        return self.node("Conv", x, ones, self.weight(f"{layer}.bias"))
 
     def residual(self, layer: str, x: str) -> str:
         """A :class:`vostool.layers.Residual`."""
@@ -96,25 +112,55 @@ class Graph:
         """Tensors behind each other, along their channels."""
         return self.node("Concat", *parts, axis=1)
 
+    def read(self, layer: str, x: str, *, gain: float = 1.0) -> str:
+        """What a convolution of single vertices makes of a level of features as it is stored.
+
+        The level is (T, h, w, C) float16, the result (T, N, h, w) float32: a product where the
+        features lie, for the result has fewer channels to put in front.
+        """
+        product = self.node("MatMul", self.in_float32(x), self.matrix(layer, gain=gain))
+        return self.channels_first(self.node("Add", product, self.weight(f"{layer}.bias")))
+
+    def matrix(self, *layers: str, gain: float = 1.0) -> str:
+        """The weights of convolutions of single vertices, (C, N), of inputs times a gain."""
+        every = [self._weights[f"{layer}.weight"][:, :, 0, 0] for layer in layers]
+        return self.constant(np.concatenate(every).T * np.float32(gain))
+
     def channels_first(self, x: str) -> str:
-        """A level of features as it is stored, (T, h, w, C) float16, in float32: (T, C, h, w)."""
-        return self.in_float32(self.node("Transpose", x, perm=[0, 3, 1, 2]))
+        """(T, C, h, w), of (T, h, w, C)."""
+        return self.node("Transpose", x, perm=[0, 3, 1, 2])
+
+    def part(self, x: str, start: str, stop: str, axis: int) -> str:
+        """From one index to before another along an axis."""
+        return self.node("Slice", x, start, stop, self.constant(np.array([axis])))
 
     def in_float32(self, x: str) -> str:
-        """What is in float16 elsewhere."""
+        """What is in another type elsewhere."""
         from onnx import TensorProto
 
         return self.node("Cast", x, to=TensorProto.FLOAT)
 
+    def in_float16(self, x: str) -> str:
+        """What is to be stored."""
+        from onnx import TensorProto
+
+        return self.node("Cast", x, to=TensorProto.FLOAT16)
+
     def compiled(
-        self, inputs: Mapping[str, npt.DTypeLike], outputs: Sequence[str], rank: int = 4
+        self,
+        inputs: Mapping[str, npt.DTypeLike],
+        outputs: Sequence[str],
+        kind: npt.DTypeLike = np.float32,
+        *,
+        rank: int = 4,
     ) -> Compiled:
         """The graph, ready to run.
 
         Args:
             inputs: the type of each tensor that is given, by its name.
             outputs: the tensors that are asked for.
-            rank: how many axes each has.
+            kind: the type of these.
+            rank: how many axes each has, but for those of int64, which tell places and have one.
         """
         from onnx.helper import (
             make_graph,
@@ -125,7 +171,7 @@ class Graph:
         )
 
         def told(name: str, kind: npt.DTypeLike) -> Any:
-            axes = rank if np.dtype(kind).kind == "f" else 1
+            axes = 1 if np.dtype(kind) == np.int64 else rank
             return make_tensor_value_info(
                 name, np_dtype_to_tensor_dtype(np.dtype(kind)), [None] * axes
             )
@@ -133,7 +179,7 @@ class Graph:
         graph = make_graph(
             self._nodes, "graph",
             [told(name, kind) for name, kind in inputs.items()],
-            [told(name, np.float32) for name in outputs],
+            [told(name, kind) for name in outputs],
             list(self._constants.values()),
         )  # fmt: skip
         opset = [make_opsetid("", OPSET)]
@@ -157,9 +203,9 @@ class Compiled:
         self._session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._outputs = list(outputs)
 
-    def __call__(self, **inputs: Array) -> list[npt.NDArray[np.float32]]:
+    def __call__(self, **inputs: Array) -> list[Array]:
         """The tensors that are asked for, of those that are given."""
-        found: list[npt.NDArray[np.float32]] = self._session.run(self._outputs, inputs)
+        found: list[Array] = self._session.run(self._outputs, inputs)
         return found
 
 

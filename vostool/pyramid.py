@@ -105,7 +105,9 @@ class Pyramid:
         for level, (up, across), values in zip(self.levels, self.to_grid, features, strict=True):
             if level.stride < self.grid.stride:
                 level = self.grid
-                values = np.einsum("yi,ijc,jx->yxc", up, values, across, optimize=True)
+                height, width, channels = values.shape
+                averaged = up @ values.reshape(height, -1).astype(np.float32)
+                values = across.T @ averaged.reshape(-1, width, channels)
             rows, row_weights = self._neighbours(level, 0, xy[:, 1])
             columns, column_weights = self._neighbours(level, 1, xy[:, 0])
             _, width, channels = values.shape

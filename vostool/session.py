@@ -101,6 +101,7 @@ class Session:
         self._undo: list[tuple[Adapter, ...]] = []
         self._fit: tuple[Fit, ...] = ()
         self._fitted: tuple[Fitted, ...] = ()
+        self._fitted_before: tuple[Fitted, ...] = ()
         if adapters:
             for adapter, reader in zip(adapters, readers, strict=True):
                 check_belongs(adapter, reader)
@@ -264,7 +265,8 @@ class Session:
         both = zip(lessons, self._before(), strict=True)
         learnt = [fit([lesson], before) for lesson, before in both]
         self._undo.append(self._adapters)
-        self._become(learnt)
+        self._fitted_before = self._fitted  # a stroke that is drawn again asks for its masks
+        self._adapters, self._fitted = tuple(learnt), ()
 
     def undo(self) -> None:
         """Forget the last round that was added to this session.
@@ -274,7 +276,8 @@ class Session:
         """
         if not self._undo:
             raise UsageError("no round to undo: none was added since this session began")
-        self._become(self._undo.pop())
+        self._adapters = self._undo.pop()
+        self._fitted, self._fitted_before = self._fitted_before, ()
 
     def mask(self, frame: int) -> Mask:
         """The mask of one frame, at once: (H, W) uint8, the object id of each pixel.
@@ -575,9 +578,6 @@ class Session:
     def _before(self) -> Sequence[Adapter | None]:
         """The adapter of each model; None each before the first round."""
         return self._adapters or [None] * len(self._readers)
-
-    def _become(self, adapters: Sequence[Adapter]) -> None:
-        self._adapters, self._fitted = tuple(adapters), ()
 
     def _models(self) -> tuple[Fitted, ...]:
         """The models with what makes their masks; torch is loaded here, if a decoder needs it."""

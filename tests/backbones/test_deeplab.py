@@ -228,7 +228,7 @@ def test_a_tensor_that_is_not_accounted_for_is_named(
 def test_random_weights_are_always_the_same() -> None:
     frames = np.random.default_rng(0).integers(0, 255, (2, 48, 64, 3)).astype(np.uint8)
     for name in BACKBONES:
-        once, again = (load_backbone(name, CPU, "random").features(frames) for _ in range(2))
+        once, again = (load_backbone(name, "cpu", "random").features(frames) for _ in range(2))
         for a, b in zip(once, again, strict=True):
             np.testing.assert_array_equal(a, b)
             assert np.isfinite(a).all() and a.std() > 0

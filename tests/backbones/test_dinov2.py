@@ -215,7 +215,7 @@ def test_vertices_are_centred_on_multiples_of_the_stride() -> None:
 
 @pytest.mark.parametrize("size", [(64, 96), (65, 97), (50, 71), (1, 1)])
 def test_its_level_lies_on_the_vertices_of_stride_16(size: tuple[int, int]) -> None:
-    backbone = load_backbone(NAME, CPU, "random")
+    backbone = load_backbone(NAME, "cpu", "random")
     levels = backbone.levels(*size)
     features = backbone.features(np.zeros((2, *size, 3), np.uint8))
     assert [level.name for level in levels] == ["s4", "s8", "s16", "s16-dinov2", "s32"]

@@ -18,8 +18,9 @@ import torch
 from skimage import data
 from torch import Tensor, nn
 
-from vostool.backbones import find_network, load_backbone
+from vostool.backbones import Backbone, find_network, load_backbone
 from vostool.backbones.efficientnet_lite import ARCHITECTURE, EfficientNetLite0
+from vostool.backbones.efficientnet_lite_compiled import COMPILABLE
 from vostool.backbones.network import efficientnet_lite0_file
 from vostool.backbones.torch_backbone import TorchBackbone
 from vostool.checkpoints import load_weights
@@ -43,9 +44,20 @@ def network() -> EfficientNetLite0:
     return published()
 
 
+def on_torch(file: Path) -> Backbone:
+    return TorchBackbone(ARCHITECTURE, file, CPU)
+
+
+@pytest.fixture(scope="module", params=[on_torch, COMPILABLE.loaded], ids=["torch", "compiled"])
+def load(request: pytest.FixtureRequest) -> Callable[[Path], Backbone]:
+    """Each way in which the network runs on a CPU, by a file of weights."""
+    found: Callable[[Path], Backbone] = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def pyramid() -> TorchBackbone:
-    return TorchBackbone(ARCHITECTURE, efficientnet_lite0_file(), CPU)
+def pyramid(load: Callable[[Path], Backbone]) -> Backbone:
+    return load(efficientnet_lite0_file())
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +146,7 @@ def test_vertices_are_centred_on_multiples_of_the_stride(network: EfficientNetLi
         torch.testing.assert_close(mirrored.flip(-1), here, rtol=0, atol=1e-3)
 
 
-def test_levels_tell_the_shapes_of_the_features(pyramid: TorchBackbone) -> None:
+def test_levels_tell_the_shapes_of_the_features(pyramid: Backbone) -> None:
     frames = np.zeros((2, 65, 97, 3), np.uint8)
     levels, features = pyramid.levels(65, 97), pyramid.features(frames)
     assert [f.shape for f in features] == [(2, *level.shape) for level in levels]
@@ -143,7 +155,7 @@ def test_levels_tell_the_shapes_of_the_features(pyramid: TorchBackbone) -> None:
 
 
 def test_each_stage_of_a_vertex_has_unit_length(
-    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
+    pyramid: Backbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     for level, grid in zip(ARCHITECTURE.shapes, pyramid.features(cat[None]), strict=True):
         first = 0
@@ -155,7 +167,7 @@ def test_each_stage_of_a_vertex_has_unit_length(
 
 
 def test_a_frame_alone_has_the_features_it_has_in_a_batch(
-    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
+    pyramid: Backbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     alone = pyramid.features(cat[None])
     batch = pyramid.features(np.stack([cat[::-1], cat, np.zeros_like(cat)]))
@@ -165,14 +177,14 @@ def test_a_frame_alone_has_the_features_it_has_in_a_batch(
 
 
 def test_the_same_frame_has_the_same_features_twice(
-    pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
+    pyramid: Backbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     for once, again in zip(pyramid.features(cat[None]), pyramid.features(cat[None]), strict=True):
         assert np.array_equal(once, again)
 
 
 def test_fast_arithmetic_is_close_to_exact(
-    network: EfficientNetLite0, pyramid: TorchBackbone, cat: npt.NDArray[np.uint8]
+    network: EfficientNetLite0, pyramid: Backbone, cat: npt.NDArray[np.uint8]
 ) -> None:
     with torch.inference_mode():
         stage = network.stages(as_input(cat))[4][0]
@@ -238,57 +250,67 @@ def without_tensors(state: dict[str, Tensor]) -> dict[str, Any]:
     ],
 )
 def test_weights_that_are_not_its_own_are_refused_by_name(
-    tmp_path: Path, change: Callable[[dict[str, Tensor]], Any], told: str
+    tmp_path: Path,
+    load: Callable[[Path], Backbone],
+    change: Callable[[dict[str, Tensor]], Any],
+    told: str,
 ) -> None:
     file = tmp_path / "weights.pth"
     torch.save(change(state()), file)
     with pytest.raises(WeightsError) as caught:
-        TorchBackbone(ARCHITECTURE, file, CPU)
+        load(file)
     assert str(file) in str(caught.value)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_weights_without_step_counters_are_whole(tmp_path: Path) -> None:
+def test_weights_without_step_counters_are_whole(
+    tmp_path: Path, load: Callable[[Path], Backbone]
+) -> None:
     kept = {k: v for k, v in state().items() if not k.endswith("num_batches_tracked")}
     torch.save(kept, tmp_path / "weights.pth")
-    TorchBackbone(ARCHITECTURE, tmp_path / "weights.pth", CPU)
+    load(tmp_path / "weights.pth")
 
 
-def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+def test_code_in_a_pickle_is_refused_and_not_run(
+    tmp_path: Path, load: Callable[[Path], Backbone]
+) -> None:
     file, sprung = tmp_path / "weights.pth", tmp_path / "sprung"
     for save in (torch.save, lambda trap, file: file.write_bytes(pickle.dumps(trap, 2))):
         save({"_bn0.bias": Trap(sprung)}, file)
         with pytest.raises(WeightsError, match=r"weights\.pth: not a readable state dict"):
-            TorchBackbone(ARCHITECTURE, file, CPU)
+            load(file)
         assert not sprung.exists()
 
 
 @pytest.mark.parametrize("length", [0, 1, 1000, -1000])
-def test_a_broken_file_is_refused(tmp_path: Path, length: int) -> None:
+def test_a_broken_file_is_refused(
+    tmp_path: Path, load: Callable[[Path], Backbone], length: int
+) -> None:
     file = tmp_path / "weights.pth"
     file.write_bytes(efficientnet_lite0_file().read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"weights\.pth"):
-        TorchBackbone(ARCHITECTURE, file, CPU)
+        load(file)
 
 
-def test_garbage_and_a_missing_file_are_refused(tmp_path: Path) -> None:
+def test_garbage_and_a_missing_file_are_refused(
+    tmp_path: Path, load: Callable[[Path], Backbone]
+) -> None:
     (tmp_path / "garbage.pth").write_bytes(np.random.default_rng(0).bytes(5000))
     for name in ("garbage.pth", "missing.pth"):
         with pytest.raises(WeightsError, match=name):
-            TorchBackbone(ARCHITECTURE, tmp_path / name, CPU)
+            load(tmp_path / name)
 
 
 def test_an_unknown_backbone_is_refused_with_the_known_ones() -> None:
     asks: tuple[Callable[[str], object], ...] = (
         find_network,
-        lambda name: load_backbone(name, CPU),
+        load_backbone,
     )
     for ask in asks:
         with pytest.raises(VostoolError, match=r"resnet50.*efficientnet-lite0"):
             ask("resnet50")
 
 
-def test_the_registry_gives_the_default_backbone() -> None:
-    assert isinstance(load_backbone("efficientnet-lite0", CPU), TorchBackbone)
+def test_the_registry_knows_the_default_backbone_by_its_weights() -> None:
     assert len(find_network("efficientnet-lite0").fingerprint()) == 64

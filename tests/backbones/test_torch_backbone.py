@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
+from vostool.backbones.architecture import Architecture, FeatureExtractor
+from vostool.backbones.backbone import LevelShape
 from vostool.backbones.torch_backbone import TorchBackbone
 
 

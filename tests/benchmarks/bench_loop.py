@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
-from common import clip_480p
+from common import a_busy_process, clip_480p
 
 from vostool.pipeline.context import propagate
 from vostool.pipeline.extraction import extract
@@ -98,17 +98,6 @@ def versions(before: str | None) -> Iterator[dict[str, Path]]:
             yield {before[:7]: place, "now": REPOSITORY}
         finally:
             subprocess.run([*git, "remove", "--force", str(place)], check=True)
-
-
-@contextmanager
-def a_busy_process() -> Iterator[None]:
-    """Another's work beside."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def timed(code: Path, folder: Path, objects: int, frames: int) -> list[float]:

@@ -12,9 +12,10 @@ import torch
 from common import best_of, table
 from torch import Tensor
 
-from vostool.strnn.model import DIRECTIONS, RNNConfig, SpatioTemporalRNN
+from vostool.strnn.directions import DIRECTIONS
+from vostool.strnn.in_place import InPlaceLayer
+from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
 from vostool.strnn.reference import reference_forward
-from vostool.strnn.sweep import InPlaceSweep
 
 HEIGHT, WIDTH = 60, 107  # stride 8 at 480p
 FRAMES, INPUTS, CHANNELS = 8, 768, 128
@@ -45,10 +46,10 @@ def main() -> None:
     x = torch.randn(FRAMES, HEIGHT, WIDTH, INPUTS)
     layer = best_of(lambda: rnn(x))
     drive = torch.randn(len(DIRECTIONS), FRAMES, HEIGHT, WIDTH, CHANNELS)
-    sweeping = InPlaceSweep(drive, *drive.shape)
-    for d, values in enumerate(drive):
-        sweeping.drive(d, values)
-    sweep = best_of(lambda: sweeping.run(rnn.K_space, rnn.K_time))
+    in_place = InPlaceLayer(drive, *drive.shape[1:])
+    for sweeping, values in zip(in_place.sweeps, drive, strict=True):
+        sweeping.vertices.copy_(values)
+    sweep = best_of(lambda: in_place.sweep(rnn.K_space, rnn.K_time))
     diagonals = best_of(lambda: by_anti_diagonals(drive, rnn.K_space, rnn.K_time))
 
     vertices = FRAMES * HEIGHT * WIDTH * len(DIRECTIONS)

@@ -81,6 +81,17 @@ def peak_memory(*arguments: str | Path) -> float:
     return int(done.stdout) / 1024
 
 
+@contextmanager
+def a_busy_process() -> Iterator[None]:
+    """Another's work beside."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
 def table(title: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     """Print a Markdown table under a title, with the machine."""
     print(f"\n{title} ({platform.machine()}, {os.cpu_count()} cores)\n")
@@ -89,4 +100,13 @@ def table(title: str, header: tuple[str, ...], rows: list[tuple[object, ...]]) -
         print(f"| {' | '.join(str(cell) for cell in row)} |")
 
 
-__all__ = ["best_of", "bikes", "clip_480p", "cold", "peak_memory", "scribble", "table"]
+__all__ = [
+    "a_busy_process",
+    "best_of",
+    "bikes",
+    "clip_480p",
+    "cold",
+    "peak_memory",
+    "scribble",
+    "table",
+]

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.conftest import REPOSITORY, Vostool
+from tests.conftest import REPOSITORY
 from vostool.cli import main
 
 
@@ -62,14 +62,14 @@ def test_the_pipeline_imports_no_torch() -> None:
     assert done.stdout == "False\n", done.stderr
 
 
-def test_with_features_stored_no_torch_is_loaded(
-    vostool: Vostool, square_clip: Path, square_scribbles: Path, tmp_path: Path
+def test_on_a_cpu_no_torch_is_loaded(
+    square_clip: Path, square_scribbles: Path, tmp_path: Path
 ) -> None:
-    """Not by a first round, nor by what makes masks, for the next round and for all frames."""
-    vostool("extract", square_clip)
-    vostool("propagate", "square")
+    """Not by what makes features, by a first round, nor by what makes masks, for the next round and
+    for all frames."""
     strokes = ("--scribbles", str(square_scribbles), "--device", "cpu")
     for words in (
+        ("extract", str(square_clip), "--device", "cpu"),
         ("adapt", "square", *strokes, "--out", "1.h5"),
         ("adapt", "--from", "1.h5", *strokes, "--out", "2.h5"),
         ("render", "--adapter", "2.h5", "--out", "masks", "--device", "cpu"),

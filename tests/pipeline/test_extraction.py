@@ -48,7 +48,7 @@ def test_a_long_clip_is_told_how_long_it_takes(
     told: list[str] = []
     stored = FeatureStore(tmp_path / "store").clip("square")
     extract(open_clip(square_clip), stored, say=told.append)
-    assert len(told) == 1 and "frames/s by the network, so some 1 min for 12 frames" in told[0]
+    assert len(told) == 1 and "frames/s, so some 1 min for 12 frames" in told[0]
 
 
 def test_a_clip_that_was_moved_keeps_its_features(

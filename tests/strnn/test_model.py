@@ -14,13 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vostool.strnn.model import (
-    DIRECTIONS,
-    UNTRAINED_GAIN,
-    RNNConfig,
-    SpatioTemporalRNN,
-    mirror,
-)
+from vostool.strnn.directions import DIRECTIONS, mirror
+from vostool.strnn.model import UNTRAINED_GAIN, RNNConfig, SpatioTemporalRNN
 
 STEP = {"se": (1, 1), "sw": (1, -1), "ne": (-1, 1), "nw": (-1, -1)}
 """Where each direction carries context to: rows, columns; south is down, east is right."""

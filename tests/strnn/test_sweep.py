@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vostool.strnn.model import DIRECTIONS, RNNConfig, SpatioTemporalRNN, mirror
+from vostool.strnn.directions import DIRECTIONS, mirror
+from vostool.strnn.model import RNNConfig, SpatioTemporalRNN
 from vostool.strnn.reference import reference_forward
 from vostool.strnn.sweep import sweep
 

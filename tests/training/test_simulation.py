@@ -30,7 +30,7 @@ Read = Callable[[Shot], ShotFeatures]
 
 @pytest.fixture(scope="module")
 def read() -> Read:
-    backbone = load_backbone("efficientnet-lite0", torch.device("cpu"))
+    backbone = load_backbone("efficientnet-lite0")
     return lambda shot: read_shot(shot.images, backbone)
 
 

@@ -126,13 +126,8 @@ def sample_round(
     scribbled = _capped(scribbled, np.random.default_rng((seed, number, MOST_A_CLASS)))
     positive, negative = (a + b for a, b in zip(earlier.counts(), scribbled.counts(), strict=True))
     wanted = max(0, positive - negative)
-    candidates = [
-        _where(frame, _drawable(marks, predicted.get(frame)), BACKGROUND, number)
-        for frame, marks in sorted(stroke_maps.items())
-    ]
-    pool = Samples.concat(candidates)
-    chosen = np.random.default_rng((seed, number)).permutation(len(pool))[:wanted]
-    return Samples.concat([scribbled, pool.select(np.sort(chosen))])
+    drawn = _drawn(stroke_maps, predicted, wanted, number, np.random.default_rng((seed, number)))
+    return Samples.concat([scribbled, drawn])
 
 
 def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slice]:
@@ -146,6 +141,28 @@ def grown_box(marked: npt.NDArray[np.bool_], growth: float) -> tuple[slice, slic
             slice(max(0, int(np.floor(low - margin))), min(length, int(np.ceil(high + margin))))
         )
     return slices[0], slices[1]
+
+
+def _drawn(
+    stroke_maps: dict[int, StrokeMap],
+    predicted: dict[int, npt.NDArray[np.uint8]],
+    wanted: int,
+    number: int,
+    random: np.random.Generator,
+) -> Samples:
+    """Random background of the annotated frames, at most as many pixels as are wanted."""
+    parts, begin = [], 0
+    pools = {
+        frame: np.flatnonzero(_drawable(marks, predicted.get(frame)))
+        for frame, marks in sorted(stroke_maps.items())
+    }
+    chosen = random.permutation(sum(map(len, pools.values())))[:wanted]
+    chosen.sort()
+    for frame, pool in pools.items():
+        here = chosen[(chosen >= begin) & (chosen < begin + len(pool))] - begin
+        parts.append(_pixels(frame, pool[here], stroke_maps[frame].shape, BACKGROUND, number))
+        begin += len(pool)
+    return Samples.concat(parts)
 
 
 def _drawable(marks: StrokeMap, predicted: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.bool_]:
@@ -181,7 +198,12 @@ def _along_boundary(
         here = np.flatnonzero(scribbled.frame == frame)
         x, y = scribbled.x[here], scribbled.y[here]
         contradicts = mask[y, x] != scribbled.object_id[here]
-        along[here] = contradicts & (_depth(mask)[y, x] < margin)
+        here, x, y = here[contradicts], x[contradicts], y[contradicts]
+        if len(here):
+            # What lies beyond the margin has no say.
+            left, top = (max(0, int(at.min() - margin) - 1) for at in (x, y))
+            around = mask[top : int(y.max() + margin) + 2, left : int(x.max() + margin) + 2]
+            along[here] = _depth(around)[y - top, x - left] < margin
     return along
 
 
@@ -212,17 +234,21 @@ def scribbled_pixels(stroke_maps: dict[int, StrokeMap], number: int) -> Samples:
         stroke_maps: the annotated frames' strokes, by frame number.
         number: the round.
     """
-    return Samples.concat(
-        [
-            _where(frame, marks == object_id, int(object_id), number)
-            for frame, marks in sorted(stroke_maps.items())
-            for object_id in np.unique(marks[marks != UNMARKED])
+    parts = []
+    for frame, marks in sorted(stroke_maps.items()):
+        marked = np.flatnonzero(marks != UNMARKED)
+        labels = marks.ravel()[marked]
+        parts += [
+            _pixels(frame, marked[labels == object_id], marks.shape, int(object_id), number)
+            for object_id in np.unique(labels)
         ]
-    )
+    return Samples.concat(parts)
 
 
-def _where(frame: int, chosen: npt.NDArray[np.bool_], object_id: int, number: int) -> Samples:
-    y, x = np.nonzero(chosen)
-    return Samples(
-        np.full(len(x), frame), x, y, np.full(len(x), object_id), np.full(len(x), number)
-    )
+def _pixels(
+    frame: int, pixels: IntArray, size: tuple[int, ...], object_id: int, number: int
+) -> Samples:
+    """Pixels of a frame of a size (H, W), told by their places row by row, with one label."""
+    y, x = np.divmod(pixels, size[1])
+    count = len(pixels)
+    return Samples(np.full(count, frame), x, y, np.full(count, object_id), np.full(count, number))

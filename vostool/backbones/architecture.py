@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vostool.backbones.backbone import SHORTEST, LevelShape, levels_of
 from vostool.checkpoints import Arrange, Rename, as_they_are, load_weights
 from vostool.pyramid import Level
 
@@ -39,23 +40,6 @@ class FeatureExtractor(nn.Module, ABC):
             if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
                 unit.conv = torch.nn.utils.fuse_conv_bn_eval(conv, norm)
                 unit.bn = nn.Identity()
-
-
-@dataclass(frozen=True)
-class LevelShape:
-    """One level of a network's features.
-
-    Attributes:
-        stride: the network's pixels from one vertex to the next.
-        stages: the numbers of the stages that it is made of.
-        channels: of them all.
-        name: of the level in the store, where it is not told by its stride.
-    """
-
-    stride: int
-    stages: tuple[int, ...]
-    channels: int
-    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,14 +95,7 @@ class Architecture(Loadable[FeatureExtractor]):
 
     def levels(self, height: int, width: int) -> tuple[Level, ...]:
         """The grids of frames of this size, finest first."""
-        return tuple(
-            Level(
-                shape.name or f"s{shape.stride}",
-                shape.stride,
-                (-(-height // shape.stride), -(-width // shape.stride), shape.channels),
-            )
-            for shape in self.shapes
-        )
+        return levels_of(self.shapes, height, width)
 
     def pyramid(self, stages: Sequence[Tensor]) -> list[Tensor]:
         """Stages as the levels of features: (B, h, w, C) float32 each, finest first.
@@ -129,6 +106,6 @@ class Architecture(Loadable[FeatureExtractor]):
         levels = []
         for shape in self.shapes:
             grids = [stages[n].permute(0, 2, 3, 1).float() for n in shape.stages]
-            unit = [functional.normalize(grid, dim=-1, eps=1e-6) for grid in grids]
+            unit = [functional.normalize(grid, dim=-1, eps=SHORTEST) for grid in grids]
             levels.append(torch.cat(unit, dim=-1))
         return levels

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
+from vostool.backbones.architecture import Architecture, FeatureExtractor
+from vostool.backbones.backbone import LevelShape
 from vostool.checkpoints import read_tensors
 from vostool.pyramid import FloatArray, between
 from vostool.weights import find_weights

@@ -9,38 +9,22 @@ stride s is centred on the pixel (s·i, s·j); the classes it names are the same
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
-
-
-@dataclass(frozen=True)
-class StageShape:
-    """One row of the architecture's table: ``repeats`` blocks of one kind."""
-
-    expansion: int
-    kernel: int
-    stride: int
-    channels: int
-    repeats: int
-
-
-STAGES = (
-    StageShape(1, 3, 1, 16, 1),
-    StageShape(6, 3, 2, 24, 2),
-    StageShape(6, 5, 2, 40, 2),
-    StageShape(6, 3, 2, 80, 3),
-    StageShape(6, 5, 1, 112, 3),
-    StageShape(6, 5, 2, 192, 4),
-    StageShape(6, 3, 1, 320, 1),
+from vostool.backbones.architecture import Architecture, FeatureExtractor
+from vostool.backbones.efficientnet_lite_shape import (
+    BATCH_NORM_EPSILON,
+    BLOCKS,
+    LEVELS,
+    MEAN,
+    SCALE,
+    STEM_CHANNELS,
+    BlockShape,
+    without_head,
 )
-STEM_CHANNELS, HEAD_CHANNELS, CLASSES = 32, 1280, 1000
-BATCH_NORM_EPSILON = 1e-3
-HEAD = ("_conv_head", "_bn1", "_fc")
-"""What comes after the last stage."""
+
+HEAD_CHANNELS, CLASSES = 1280, 1000
 
 
 def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
@@ -54,16 +38,15 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
 class MBConvBlock(nn.Module):
     """Inverted residual: expand, filter each channel, project; added to the input where it fits."""
 
-    def __init__(self, inputs: int, shape: StageShape, stride: int) -> None:
+    def __init__(self, shape: BlockShape) -> None:
         super().__init__()
-        inner = inputs * shape.expansion
-        self.expands = shape.expansion != 1
-        self.adds = stride == 1 and inputs == shape.channels
+        self.expands, self.adds = shape.expands, shape.adds
+        inner, outputs = shape.inner, shape.outputs
         if self.expands:
-            self._expand_conv, self._bn0 = _conv(inputs, inner, 1), _batch_norm(inner)
-        self._depthwise_conv = _conv(inner, inner, shape.kernel, stride, groups=inner)
+            self._expand_conv, self._bn0 = _conv(shape.inputs, inner, 1), _batch_norm(inner)
+        self._depthwise_conv = _conv(inner, inner, shape.kernel, shape.stride, groups=inner)
         self._bn1 = _batch_norm(inner)
-        self._project_conv, self._bn2 = _conv(inner, shape.channels, 1), _batch_norm(shape.channels)
+        self._project_conv, self._bn2 = _conv(inner, outputs, 1), _batch_norm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         inner = x
@@ -84,17 +67,10 @@ class EfficientNetLite0(FeatureExtractor):
     def __init__(self, classes: bool = False) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = _conv(3, STEM_CHANNELS, 3, 2), _batch_norm(STEM_CHANNELS)
-        blocks: list[MBConvBlock] = []
-        self._stage_ends: list[int] = []
-        inputs = STEM_CHANNELS
-        for shape in STAGES:
-            for repeat in range(shape.repeats):
-                blocks.append(MBConvBlock(inputs, shape, shape.stride if repeat == 0 else 1))
-                inputs = shape.channels
-            self._stage_ends.append(len(blocks) - 1)
-        self._blocks = nn.ModuleList(blocks)
+        self._blocks = nn.ModuleList(MBConvBlock(shape) for shape in BLOCKS)
         if classes:
-            self._conv_head, self._bn1 = _conv(inputs, HEAD_CHANNELS, 1), _batch_norm(HEAD_CHANNELS)
+            self._conv_head = _conv(BLOCKS[-1].outputs, HEAD_CHANNELS, 1)
+            self._bn1 = _batch_norm(HEAD_CHANNELS)
             self._fc = nn.Linear(HEAD_CHANNELS, CLASSES)
 
     def stages(self, x: Tensor) -> list[Tensor]:
@@ -108,9 +84,9 @@ class EfficientNetLite0(FeatureExtractor):
         """
         x = nn.functional.relu6(self._bn0(self._conv_stem(x)), inplace=True)
         outputs = []
-        for number, block in enumerate(self._blocks):
+        for shape, block in zip(BLOCKS, self._blocks, strict=True):
             x = block(x)
-            if number in self._stage_ends:
+            if shape.ends_stage:
                 outputs.append(x)
         return outputs
 
@@ -138,23 +114,9 @@ class EfficientNetLite0(FeatureExtractor):
 
 def normalised(frames: Tensor) -> Tensor:
     """What the network takes: (B, 3, H, W) in -1..1, of frames (B, H, W, 3) in 0..255, RGB."""
-    return (frames.permute(0, 3, 1, 2).float() - 127) / 128
-
-
-def without_head(name: str) -> str | None:
-    """A published tensor's name, if it belongs to a stage."""
-    return None if name.split(".")[0] in HEAD else name
+    return (frames.permute(0, 3, 1, 2).float() - MEAN) / SCALE
 
 
 ARCHITECTURE = Architecture(
-    build=EfficientNetLite0,
-    rename=without_head,
-    normalise=normalised,
-    shapes=(
-        LevelShape(4, (1,), 24),
-        LevelShape(8, (2,), 40),
-        LevelShape(16, (3, 4), 80 + 112),
-        LevelShape(32, (5, 6), 192 + 320),
-    ),
+    build=EfficientNetLite0, rename=without_head, normalise=normalised, shapes=LEVELS
 )
-"""Six of the network's stages: why these is in docs/how-it-works.md, under "Which features"."""

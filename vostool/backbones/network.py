@@ -26,7 +26,8 @@ from vostool.weights import find_weights
 if TYPE_CHECKING:
     from torch import nn
 
-    from vostool.backbones.architecture import Architecture, LevelShape, Loadable
+    from vostool.backbones.architecture import Architecture, Loadable
+    from vostool.backbones.backbone import LevelShape
 
 RANDOM = "random"
 """Stands for weights that nobody trained, for tests and benchmarks."""
@@ -45,6 +46,7 @@ class Network:
         licence: of its weights.
         source: where to get them.
         module: whose ``ARCHITECTURE`` it is.
+        compiled: the module that has it without torch, for a CPU, where one does.
         packaged: finds the weights that a package of the registry carries, if one does.
         option: of the command line, that gives the file of its weights.
         sha256: of the published weights, where it is known.
@@ -59,6 +61,7 @@ class Network:
     licence: str
     source: str
     module: str
+    compiled: str | None = None
     packaged: Callable[[], Path] | None = None
     option: str = "--weights"
     sha256: str | None = None

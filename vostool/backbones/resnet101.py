@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
+from vostool.backbones.architecture import Architecture, FeatureExtractor
+from vostool.backbones.backbone import LevelShape
 
 STRIDE, CHANNELS = 8, 2048
 STEM_CHANNELS, EXPANSION = 64, 4

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from vostool.backbones.torch_backbone import TorchBackbone
+from vostool.backbones.backbone import Backbone
 from vostool.pyramid import Level
 
 
@@ -18,9 +18,10 @@ class SideBySide:
         networks: they; of levels of one stride, the first network's come first.
     """
 
-    def __init__(self, networks: Sequence[TorchBackbone]) -> None:
+    def __init__(self, networks: Sequence[Backbone]) -> None:
         self._networks = networks
-        self.precision = networks[0].precision
+        self.engine = _each_once(one.engine for one in networks)
+        self.precision = _each_once(one.precision for one in networks)
 
     def levels(self, height: int, width: int) -> tuple[Level, ...]:
         """The grids that frames of this size give, finest first."""
@@ -37,3 +38,7 @@ class SideBySide:
             )
         }
         return [named[level.name] for level in self.levels(*frames.shape[1:3])]
+
+
+def _each_once(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(words))

@@ -32,6 +32,7 @@ class TorchBackbone:
         network = architecture.loaded(weights).eval()
         network.fold_batch_norms()
         dtype = fast_dtype(device)
+        self.engine = f"torch {torch.__version__}"
         self.precision = str(dtype).removeprefix("torch.")
         self._architecture, self._device, self._dtype = architecture, device, dtype
         self._network = network.to(device, dtype)

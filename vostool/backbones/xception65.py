@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vostool.backbones.architecture import Architecture, FeatureExtractor, LevelShape
+from vostool.backbones.architecture import Architecture, FeatureExtractor
+from vostool.backbones.backbone import LevelShape
 
 STRIDE, CHANNELS = 4, 256
 ENCODER_STRIDE = 16

@@ -139,10 +139,8 @@ def _coarse(weights: Weights) -> Compiled:
     """What is known of each object at stride 16 and where it may be; and what the finer strides
     read of the features, and of the evidence."""
     graph = Graph(weights)
-    features = [graph.channels_first(level) for level in LEVELS]
     read = [
-        graph.conv(f"read_features.{n}", level, gain=FEATURE_GAIN)
-        for n, level in enumerate(features)
+        graph.read(f"read_features.{n}", level, gain=FEATURE_GAIN) for n, level in enumerate(LEVELS)
     ]
     evidence = _evidence(graph, read)
     given = [graph.conv(f"read_evidence.{n}", evidence[n]) for n in range(FINE, len(WIDTHS))]
@@ -186,7 +184,7 @@ def _fine(weights: Weights) -> Compiled:
             x = _cropped(graph, x, n)
         inputs |= {f"read_{n}": np.float32, f"evidence_{n}": np.float32}
         inputs |= {f"first_{n}": np.int64, f"after_{n}": np.int64}
-    logits = graph.conv("out", graph.node("Relu", x))
+    logits = graph.summed("out", graph.node("Relu", x))
     for channel, gain in enumerate(("gain", "prior_gain")):
         seen = graph.node("Gather", "evidence_0", graph.constant(np.array([channel])), axis=1)
         logits = graph.node("Add", logits, graph.node("Mul", seen, graph.weight(gain)))

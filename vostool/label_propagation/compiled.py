@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import as_strided
 
 from vostool.label_propagation.carrier import Labelled, View
 from vostool.label_propagation.shape import (
@@ -139,19 +139,24 @@ def find_matches(descriptor: Values, other: Values) -> Matches:
         descriptor: (D, h, w) of the frame, of unit length a vertex.
         other: of the other one.
     """
-    depth, h, w = descriptor.shape
+    _, h, w = descriptor.shape
     side = 2 * RADIUS + 1
-    row, column, outside = _window(h, w)
-    # Every vertex of a row against all of a few rows: products are quick, and gathering is not.
-    windows = other.transpose(1, 0, 2)[row].transpose(0, 2, 1, 3).reshape(h, depth, side * w)
-    strips = np.matmul(descriptor.transpose(1, 2, 0), windows).reshape(h, w, side, w)
-    every = np.broadcast_to(column[None, :, None, :], (h, w, side, side))
-    band = np.take_along_axis(strips, every, axis=3)
-    band[outside] = NOWHERE
-    flat = band.reshape(h * w, side * side)
-    index = np.argsort(-flat, axis=1)[:, :BEST]
-    place = (row[:, None, :, None] * w + every).reshape(h * w, side * side)
-    return Matches(*(np.take_along_axis(values, index, axis=1) for values in (flat, place)))
+    # Every vertex of a row against all of a row nearby: products are quick, and gathering is not.
+    rows, others = descriptor.transpose(1, 2, 0), other.transpose(1, 0, 2)
+    strips = np.full((h, side, w, w + 2 * RADIUS), NOWHERE, np.float32)
+    for offset in range(-RADIUS, RADIUS + 1):
+        here = slice(max(0, -offset), max(0, h - max(0, offset)))
+        there = slice(here.start + offset, max(0, here.stop + offset))
+        strip = strips[here, offset + RADIUS, :, RADIUS : RADIUS + w]
+        np.matmul(rows[here], others[there], out=strip)
+    above, down, row, column = strips.strides
+    band = as_strided(strips, (h, w, side, side), (above, row + column, down, column))
+    likeness = band.reshape(h * w, side * side)
+    index = np.argsort(-likeness, axis=1)[:, :BEST]
+    y, x = np.divmod(np.arange(h * w)[:, None], w)
+    below, right = np.divmod(index, side)
+    place = (y + below - RADIUS).clip(0, h - 1) * w + (x + right - RADIUS).clip(0, w - 1)
+    return Matches(np.take_along_axis(likeness, index, axis=1), place)
 
 
 def match_labels(
@@ -208,30 +213,28 @@ def softmax(logits: Values) -> Values:
     return found
 
 
-@cache
-def _window(
-    h: int, w: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Each vertex's neighbours: their rows (h, n) and columns (w, n) within the frame, and which of
-    them, (h, w, n, n), lie outside of it."""
-    offsets = np.arange(-RADIUS, RADIUS + 1)
-    row, column = np.arange(h)[:, None] + offsets, np.arange(w)[:, None] + offsets
-    beyond_rows, beyond_columns = (row < 0) | (row >= h), (column < 0) | (column >= w)
-    outside = beyond_rows[:, None, :, None] | beyond_columns[None, :, None, :]
-    return row.clip(0, h - 1), column.clip(0, w - 1), outside
-
-
 def _seeing(weights: Weights) -> Compiled:
     """From features at strides 16 and 32 to descriptors and looks."""
     graph = Graph(weights)
-    fine, coarse = graph.channels_first("fine"), graph.channels_first("coarse")
-    both = graph.concat(fine, graph.doubled(coarse, fine))
-    described = graph.conv("describe", both, gain=FEATURE_GAIN)
+    none, own = graph.constant(np.array([0])), graph.node("Shape", "fine", start=3, end=4)
+    matrix = graph.matrix("describe", "read_features", gain=FEATURE_GAIN)
+    bias = graph.constant(weights["read_features.bias"][:, None, None])
+    # What is made of single vertices may be made before the coarse ones are brought up.
+    every = graph.constant(np.array([np.iinfo(np.int64).max]))
+    near, far = (
+        graph.channels_first(
+            graph.node("MatMul", graph.in_float32(level), graph.part(matrix, start, stop, 0))
+        )
+        for level, start, stop in (("fine", none, own), ("coarse", own, every))
+    )
+    both = graph.node("Add", near, graph.doubled(far, near))
+    depth = graph.constant(np.array([len(weights["describe.weight"])]))
+    described = graph.part(both, none, depth, 1)
     length = graph.node("ReduceL2", described, axes=[1], keepdims=1)
     least = graph.constant(np.float32(EPSILON))
     descriptor = graph.node("Div", described, graph.node("Max", length, least))
-    read = graph.node("Relu", graph.conv("read_features", both, gain=FEATURE_GAIN))
-    looks = graph.conv("see", read)
+    read = graph.node("Add", graph.part(both, depth, every, 1), bias)
+    looks = graph.conv("see", graph.node("Relu", read))
     return graph.compiled({"fine": np.float16, "coarse": np.float16}, [descriptor, looks])
 
 

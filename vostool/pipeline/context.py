@@ -10,7 +10,7 @@ from vostool.checkpoints import fingerprint
 from vostool.pipeline.compatibility import check_rnn
 from vostool.pipeline.extraction import already_made
 from vostool.pipeline.progress import Progress, Say, quiet
-from vostool.pipeline.runtime import find_device, made_by
+from vostool.pipeline.runtime import device_name, find_device, made_by
 from vostool.store import CacheKey, Stage, StoredClip
 from vostool.store.layout import CHUNK_FRAMES
 from vostool.weights import find_weights
@@ -61,7 +61,7 @@ def propagate(
         if str(weights) == model:  # a file of the user's, and not shipped ones
             say(f"{weights}: SHA-256 {fingerprint(weights)}")
         rnn = ContextRNN(features.pyramid, weights, find_device(device))
-        key = replace(key, made_by=made_by(device, "float32"))
+        key = replace(key, made_by=made_by(device_name(device), rnn.engine, "float32"))
         writer = stored.writer(backbone, "context", key, has_state=True, begun=begun)
         writer.begin(rnn.pyramid, features.metadata)
         rnn.resume(writer.state())

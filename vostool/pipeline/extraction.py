@@ -18,7 +18,7 @@ from vostool.clips import Clip
 from vostool.errors import ClipError, OutputError
 from vostool.images import Frame
 from vostool.pipeline.progress import Progress, Say, quiet
-from vostool.pipeline.runtime import ahead, find_device, made_by
+from vostool.pipeline.runtime import ahead, device_name, made_by
 from vostool.pyramid import Pyramid
 from vostool.store import CacheKey, ClipMetadata, Stage, StoredClip, update_source
 from vostool.store.layout import CHUNK_FRAMES
@@ -86,14 +86,15 @@ def extract(
             return stage
         for remark in backbones.find_network(backbone).remarks(weights):
             say(remark)
-        network = backbones.load_backbone(backbone, find_device(device), weights)
+        device = device_name(device)
+        network = backbones.load_backbone(backbone, device, weights)
         network_size = _network_size(clip.size, network_height)
-        key = replace(key, made_by=made_by(device, network.precision))
+        key = replace(key, made_by=made_by(device, network.engine, network.precision))
         writer = stored.writer(backbone, "backbone", key, begun=begun)
         pyramid = Pyramid(clip.size, network_size, network.levels(*network_size))
         writer.begin(pyramid, metadata)
-        if clip.expected_frames - writer.done >= LONG:
-            _tell_pace(network, network_size, clip.expected_frames - writer.done, stored.name, say)
+        if (left := clip.expected_frames - writer.done) >= LONG:
+            progress = _telling_pace(progress, left, stored.name, say)
         chunks = ahead(_network_chunks(clip, writer.done, network_size))
         with ThreadPoolExecutor(1) as behind:  # writing goes on while the network runs
             written = None
@@ -181,19 +182,20 @@ def _note_source(
             update_source(stage, metadata)
 
 
-def _tell_pace(
-    network: backbones.Backbone, size: tuple[int, int], frames: int, name: str, say: Say
-) -> None:
-    """Say how long it will take, by a frame that is run for nothing, after one to warm up."""
-    blank = np.zeros((1, *size, 3), np.uint8)
-    network.features(blank)
-    begun = time.perf_counter()
-    network.features(blank)
-    pace = time.perf_counter() - begun
-    say(
-        f"{name}: {1 / pace:.1f} frames/s by the network, "
-        f"so some {max(1, round(frames * pace / 60))} min for {frames} frames"
-    )
+def _telling_pace(progress: Progress, frames: int, name: str, say: Say) -> Progress:
+    """Progress that says, at the end of the second chunk, how long all frames will take."""
+    known: list[tuple[int, float]] = []
+
+    def told(done: int, total: int) -> None:
+        progress(done, total)
+        known.append((done, time.perf_counter()))
+        if len(known) == 2:
+            (before, begun), (_, now) = known
+            pace = (now - begun) / (done - before)
+            minutes = max(1, round(frames * pace / 60))
+            say(f"{name}: {1 / pace:.1f} frames/s, so some {minutes} min for {frames} frames")
+
+    return told
 
 
 def _network_chunks(

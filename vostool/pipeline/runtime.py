@@ -67,14 +67,30 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def made_by(device: str, precision: str) -> dict[str, str]:
-    """What a cache key notes of a run, which does not decide the features."""
-    import torch
+def device_name(name: str) -> str:
+    """What torch calls the device of a name; torch is loaded only where there may be a GPU.
 
+    Args:
+        name: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        VostoolError: this machine has none of that name.
+    """
+    return "cpu" if is_cpu(name) else str(find_device(name))
+
+
+def made_by(device: str, engine: str, precision: str) -> dict[str, str]:
+    """What a cache key notes of a run, which does not decide the features.
+
+    Args:
+        device: where it ran, as torch calls it.
+        engine: what ran the network, and of which version.
+        precision: in which arithmetic.
+    """
     return {
         "vostool": __version__,
-        "torch": torch.__version__,
-        "device": str(find_device(device)),
+        "engine": engine,
+        "device": device,
         "cores": str(os.cpu_count()),
         "precision": precision,
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

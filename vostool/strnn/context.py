@@ -25,6 +25,7 @@ class ContextRNN:
         device: where to run.
 
     Attributes:
+        engine: what runs it, and of which version.
         pyramid: the geometry of the context features: one level, on the backbone's ``grid``.
 
     Raises:
@@ -32,6 +33,7 @@ class ContextRNN:
     """
 
     def __init__(self, backbone: Pyramid, weights: Path, device: torch.device) -> None:
+        self.engine = f"torch {torch.__version__}"
         self._backbone, self._device = backbone, device
         rnn = load_rnn(weights)
         self._rnn = rnn.to(device)

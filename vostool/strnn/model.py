@@ -16,11 +16,9 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from vostool.strnn.sweep import InPlaceSweep, sweep
-
-DIRECTIONS = ("se", "sw", "ne", "nw")
-_FLIPS: dict[str, tuple[int, ...]] = {"se": (), "sw": (-2,), "ne": (-3,), "nw": (-3, -2)}
-"""The axes of (…, H, W, C) along which each graph is G_se mirrored."""
+from vostool.strnn.directions import DIRECTIONS, mirror
+from vostool.strnn.in_place import InPlaceLayer
+from vostool.strnn.sweep import sweep
 
 UNTRAINED_GAIN = 0.2
 """Spectral norm of untrained K and K_d: four predecessors times 0.2 stay below 1, so that hidden
@@ -57,7 +55,7 @@ class SpatioTemporalRNN(nn.Module):
     def __init__(self, config: RNNConfig, generator: torch.Generator | None = None) -> None:
         super().__init__()
         self.config = config
-        self._sweeps: dict[tuple[int, int, int], InPlaceSweep] = {}
+        self._layers: dict[tuple[int, int, int], InPlaceLayer] = {}
         n, hidden, out = config.in_channels, config.hidden_channels, config.out_channels
         directions = len(DIRECTIONS)
         self.U = nn.Parameter(torch.empty(directions, n, hidden))
@@ -104,30 +102,15 @@ class SpatioTemporalRNN(nn.Module):
         return torch.cat([first, drive[:, 1:]], dim=1)
 
     def _forward_in_place(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The same map without gradients, direction by direction in memory kept for it."""
-        frames, height, width, channels = x.shape
+        """The same map without gradients, in memory kept for it."""
+        frames, height, width, _ = x.shape
         grid = (frames, height, width)
-        if grid not in self._sweeps:
-            self._sweeps = {  # of the last shape alone: blocks of a clip are alike but for the last
-                grid: InPlaceSweep(x, len(DIRECTIONS), *grid, self.config.hidden_channels)
+        if grid not in self._layers:
+            self._layers = {  # of the last shape alone: blocks of a clip are alike but for the last
+                grid: InPlaceLayer(x, *grid, self.config.hidden_channels)
             }
-        sweeping = self._sweeps[grid]
-        flat = x.reshape(-1, channels)
-        for d, name in enumerate(DIRECTIONS):
-            drive = torch.addmm(self.b[d], flat, self.U[d]).view(*grid, -1).flip(_FLIPS[name])
-            if state is not None:
-                drive[0] += state[d] @ self.K_time
-            sweeping.drive(d, drive)
-        sweeping.run(self.K_space, self.K_time)
-        y = self.c.expand(len(flat), -1).clone()
-        for d, name in enumerate(DIRECTIONS):
-            y.addmm_(sweeping.hidden(d).flip(_FLIPS[name]).view(len(flat), -1), self.V[d])
-        after = torch.stack([sweeping.hidden(d)[-1] for d in range(len(DIRECTIONS))])
-        return y.view(*grid, -1), after
-
-
-def mirror(per_direction: Tensor) -> Tensor:
-    """Flip each direction's (…, H, W, C) so that its graph becomes G_se. Its own inverse."""
-    return torch.stack(
-        [plane.flip(_FLIPS[d]) for d, plane in zip(DIRECTIONS, per_direction, strict=True)]
-    )
+        layer = self._layers[grid]
+        layer.enter(x, self.U, self.b, None if state is None else state @ self.K_time)
+        layer.sweep(self.K_space, self.K_time)
+        y = layer.leave(self.V, self.c)
+        return y, torch.stack([sweep.vertices[-1] for sweep in layer.sweeps])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vostool.strnn.model import DIRECTIONS, SpatioTemporalRNN
+from vostool.strnn.directions import DIRECTIONS
+from vostool.strnn.model import SpatioTemporalRNN
 
 _AGAINST = {"se": (-1, -1), "sw": (-1, 1), "ne": (1, -1), "nw": (1, 1)}
 """For each direction, the step in rows and in columns to its predecessors."""

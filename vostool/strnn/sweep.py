@@ -43,34 +43,25 @@ def sweep(drive: Tensor, K_space: Tensor, K_time: Tensor) -> Tensor:
 
 
 class InPlaceSweep:
-    """The sweep without gradients, block after block of one shape in the same memory.
-
-    Fresh memory of this size costs more than the arithmetic, so it is kept from block to block.
+    """The sweep of one direction without gradients, block after block in the same memory.
 
     Args:
         like: gives the number type and the device.
-        directions, frames, height, width, channels: of a block's drive.
+        frames, height, width, channels: of a block's drive.
+
+    Attributes:
+        vertices: (T, H, W, C), first what enters each vertex from outside, then its hidden state.
     """
 
-    def __init__(
-        self, like: Tensor, directions: int, frames: int, height: int, width: int, channels: int
-    ) -> None:
-        self._skew = _Skew(directions, frames, height, width)
+    def __init__(self, like: Tensor, frames: int, height: int, width: int, channels: int) -> None:
+        self._skew = _Skew(1, frames, height, width)
         self._buffer = self._skew.empty(like, channels)
-        self._vertices = self._skew.vertices(self._buffer)
-
-    def drive(self, direction: int, values: Tensor) -> None:
-        """Set what enters each vertex of one direction from outside, (T, H, W, C)."""
-        self._vertices[direction].copy_(values)
+        self.vertices = self._skew.vertices(self._buffer)[0]
 
     def run(self, K_space: Tensor, K_time: Tensor) -> None:
-        """Turn what was set for all directions into hidden states."""
+        """Turn what was set into hidden states, K (C, C) each."""
         self._skew.fill_elsewhere(self._buffer, -torch.inf)
-        _forward_planes(self._skew, self._buffer, K_space, K_time)
-
-    def hidden(self, direction: int) -> Tensor:
-        """The hidden states of one direction, (T, H, W, C), to be read before the next block."""
-        return self._vertices[direction]
+        _forward_planes(self._skew, self._buffer, K_space[None], K_time)
 
 
 @dataclass(frozen=True)

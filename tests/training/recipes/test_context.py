@@ -53,7 +53,7 @@ def test_its_features_are_those_that_are_stored(tmp_path: Path, network: Context
     """What is trained is what `extract` runs; only the arithmetic is more exact."""
     frames = np.stack([np.zeros((64, 96, 3), np.uint8), np.full((64, 96, 3), 200, np.uint8)])
     frames[:, 20:50, 30:60] = (200, 40, 40)
-    stored = load_backbone("efficientnet-lite0", CPU)
+    stored = load_backbone("efficientnet-lite0", "cpu")
     with torch.no_grad():
         mine = network.eval().levels(torch.from_numpy(frames))
     for level, theirs in zip(mine, stored.features(frames), strict=True):

@@ -28,7 +28,7 @@ CPU = torch.device("cpu")
 
 def fixed_backbone() -> Backbone:
     """The default one."""
-    return load_backbone("efficientnet-lite0", CPU)
+    return load_backbone("efficientnet-lite0", "cpu")
 
 
 def test_the_decoder_learns_from_rounds(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_decoder_of_fewer_features_says_what_it_said(tmp_path: Path) -> None:
 def test_a_decoder_is_trained_for_another_networks_features(tmp_path: Path) -> None:
     sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
     decoder = new_decoder(backbone="dinov2-small")
-    backbone = load_backbone("dinov2-small", CPU, "random")
+    backbone = load_backbone("dinov2-small", "cpu", "random")
     step = DecoderStep(decoder, backbone, sampler, CPU)
     step.loss(0).backward()  # type: ignore[no-untyped-call]
     gradient = decoder.propagator.describe.weight.grad

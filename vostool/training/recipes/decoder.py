@@ -122,7 +122,7 @@ class DecoderTask:
             begin_from(self.network, initial_weights(setting.init, WEIGHTS))
         self.step = (step or DecoderStep)(
             self.network,
-            load_backbone(backbone, setting.device, weights),
+            load_backbone(backbone, str(setting.device), weights),
             setting.sampler,
             setting.device,
         )
