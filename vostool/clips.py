@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vostool.errors import ClipError, UsageError
-from vostool.images import Frame, is_image, read_image
+from vostool.images import Frame, is_image, read_pages
 from vostool.microscopy import is_zarr
 from vostool.reading import Reading
 from vostool.sequences import Picture, describe, is_pattern, list_pictures, missing, pattern_name
@@ -210,8 +212,10 @@ class Clip:
             yield image
 
     def _from_files(self, start: int) -> Iterator[tuple[str, Frame]]:
-        for picture in self.pictures[start:]:
-            yield str(picture.file), read_image(picture.file, picture.page, self.reading.contrast)
+        for file, pictures in groupby(self.pictures[start:], key=attrgetter("file")):
+            pages = [picture.page for picture in pictures]
+            for frame in read_pages(file, pages, self.reading.contrast):
+                yield str(file), frame
 
     @property
     def _range(self) -> tuple[int, int]:

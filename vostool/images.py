@@ -6,6 +6,7 @@ is read by :mod:`vostool.exr`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -78,21 +79,41 @@ def read_image(file: Path, page: int = 0, contrast: tuple[float, float] | None =
     Raises:
         ImageError: the file is not a whole image, or has values that need a contrast.
     """
+    (frame,) = read_pages(file, [page], contrast)
+    return frame
+
+
+def read_pages(
+    file: Path, pages: Iterable[int], contrast: tuple[float, float] | None = None
+) -> Iterator[Frame]:
+    """Decode pages of an image file, each as :func:`read_image` does.
+
+    The file is opened once: where a page lies is told by the page before it alone.
+
+    Raises:
+        ImageError: the file is not a whole image, or has values that need a contrast.
+    """
     try:
         if file.suffix.lower() == EXR:
             from vostool.exr import read_exr
 
-            return _spread(read_exr(file), contrast) if contrast else read_exr(file)
+            yield _spread(read_exr(file), contrast) if contrast else read_exr(file)
+            return
         with _opened(file) as image:
-            image.seek(page)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode[:1] in ("I", "F"):  # convert() would clip at 255, not scale
-                grey = as_8_bits(np.asarray(upright), contrast, file)
-                return np.repeat(grey[..., None], 3, axis=2)
-            colours = np.asarray(upright.convert("RGB"))
-            return _spread(colours, contrast) if contrast else colours
+            for page in pages:
+                image.seek(page)
+                yield _shown(image, contrast, file)
     except _UNREADABLE as problem:
         raise _not_whole(file, problem) from problem
+
+
+def _shown(image: Image.Image, contrast: tuple[float, float] | None, file: Path) -> Frame:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode[:1] in ("I", "F"):  # convert() would clip at 255, not scale
+        grey = as_8_bits(np.asarray(upright), contrast, file)
+        return np.repeat(grey[..., None], 3, axis=2)
+    colours = np.asarray(upright.convert("RGB"))
+    return _spread(colours, contrast) if contrast else colours
 
 
 def read_mask(file: Path) -> Mask:

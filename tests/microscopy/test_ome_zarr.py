@@ -207,6 +207,10 @@ NO_IMAGES: list[tuple[dict[str, Any], str]] = [
     ({"multiscales": 3}, "not an OME-Zarr image of version 0.4 or 0.5"),
     ({"multiscales": [NO_ARRAY]}, "not an OME-Zarr image of version 0.4 or 0.5"),
     ({"multiscales": [{**NO_ARRAY, "axes": ["x"]}]}, "not an OME-Zarr image of version 0.4"),
+    (
+        {"multiscales": [{**NO_ARRAY, "datasets": [{"path": "../1.zarr"}]}]},
+        "its data lie elsewhere",
+    ),
     ({"multiscales": [NO_ARRAY], "omero": 3}, "not an OME-Zarr image of version 0.4"),
 ]
 FORMATS: list[Literal[2, 3]] = [2, 3]

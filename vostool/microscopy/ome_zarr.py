@@ -232,6 +232,8 @@ def open_ome_zarr(path: Path, reading: Reading) -> OmeZarr:
         axes = [AXIS_OF.get(axis.get("type"), axis["name"].lower()) for axis in scales["axes"]]
         (highest, *_) = scales["datasets"]
         place, factors = highest["path"], _factors(scales, highest, len(axes))
+        if Path(place).is_absolute() or ".." in Path(place).parts:
+            raise ValueError(f"its data lie elsewhere, in {place}")
         array = zarr.open_array(path / place, mode="r")
         units = [axis.get("unit") for axis in scales["axes"]]
         names, colours = _channels(attributes)
