@@ -15,6 +15,7 @@ from vostool.mask_propagation.cache import FolderCache, Record
 
 WHOLE = Record(
     "b",
+    "s",
     np.ones((3, 4, 5), np.uint8),
     np.ones((3, 8, 10), np.uint8),
     np.zeros((2, 4, 5), np.float16),
@@ -29,7 +30,11 @@ def kept(folder: Path, record: Record = WHOLE) -> FolderCache:
 
 def test_a_whole_record_is_found(tmp_path: Path) -> None:
     found = kept(tmp_path / "c").find("span")
-    assert found is not None and found.began == "b" and (found.masks == WHOLE.masks).all()
+    assert (
+        found is not None
+        and (found.began, found.source) == ("b", "s")
+        and (found.masks == WHOLE.masks).all()
+    )
 
 
 @pytest.mark.parametrize(

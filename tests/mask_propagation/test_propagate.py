@@ -34,12 +34,14 @@ class Mover:
 
     def __init__(self, classifier: Tensor) -> None:
         self.classifier = classifier
+        self.seen: list[int] = []
         self.begun: list[int] = []
         self.stepped: list[int] = []
         self.at_once = 0
 
     def observations(self, start: int, stop: int) -> list[Observation]:
         self.at_once = max(self.at_once, stop - start)
+        self.seen += range(start, stop)
         return [Observation(self.classifier[t], t) for t in range(start, stop)]
 
     def begin(self, observation: Observation, marks: StrokeMap) -> Tensor:
@@ -83,9 +85,9 @@ def strokes(*annotated: int) -> Samples:
 
 
 def travelled(
-    mover: Mover, marked: Samples, cache: SpanCache | None = None
+    mover: Mover, marked: Samples, cache: SpanCache | None = None, source: str = "first"
 ) -> tuple[list[Mask], int]:
-    propagation = MaskPropagation(mover, marked, SIZE, FRAMES, cache or MemoryCache())
+    propagation = MaskPropagation(mover, marked, SIZE, FRAMES, cache or MemoryCache(), source)
     told: list[tuple[int, int]] = []
     computed = propagation.run(lambda *progress: told.append(progress))
     assert told[-1][0] == told[-1][1] and [done for done, _ in told] == sorted(
@@ -166,6 +168,14 @@ def test_nothing_is_done_again_where_nothing_changed(tmp_path: Path) -> None:
         second, computed = travelled(again, strokes(4, 30), cache)
         assert computed == 0 and not again.stepped and not again.begun
         np.testing.assert_array_equal(first, second)
+        assert not again.seen, "and nobody looks at a frame"
+        other = Mover(classifier())
+        assert travelled(other, strokes(4, 30), cache, "second")[1] == 0
+        assert set(other.seen) == set(range(FRAMES)), "another classifier may have changed its mind"
+        assert not other.stepped
+        after = Mover(classifier())
+        travelled(after, strokes(4, 30), cache, "second")
+        assert not after.seen
 
 
 def test_a_stroke_far_away_leaves_frames_alone() -> None:
@@ -187,7 +197,7 @@ def test_frames_whose_classifier_changed_are_made_again() -> None:
     changed = classifier()
     changed[1] = -4.0  # in the first way back
     mover = Mover(changed)
-    travelled(mover, strokes(4, 30), cache)
+    travelled(mover, strokes(4, 30), cache, "second")
     assert set(mover.stepped) == {0, 1, 2, 3}
 
 
@@ -195,7 +205,7 @@ def test_a_hair_of_a_difference_is_none() -> None:
     cache = MemoryCache()
     travelled(Mover(classifier()), strokes(4), cache)
     mover = Mover(classifier() * 1.01)
-    assert travelled(mover, strokes(4), cache)[1] == 0
+    assert travelled(mover, strokes(4), cache, "second")[1] == 0
 
 
 def test_more_strokes_on_a_frame_begin_there_again() -> None:

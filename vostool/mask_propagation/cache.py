@@ -28,12 +28,14 @@ class Record:
 
     Attributes:
         began: a digest of what the way began with: strokes, or the end of the span before.
+        source: a digest of what the classifier's labels came from.
         classifier: (n, h, w) uint8, its labels of the frames at the network's grid.
         masks: (n, H, W) uint8, the refined masks.
         last: (K, h, w) float16, the logits of the last frame.
     """
 
     began: str
+    source: str
     classifier: npt.NDArray[np.uint8]
     masks: npt.NDArray[np.uint8]
     last: npt.NDArray[np.float16]
@@ -42,6 +44,10 @@ class Record:
     def ended(self) -> str:
         """A digest of how it ends."""
         return hashlib.blake2b(self.last.tobytes(), digest_size=16).hexdigest()
+
+    def is_of(self, began: str, source: str, frames: int) -> bool:
+        """Whether it was made of the very same, and as many frames, so that nobody need look."""
+        return (self.began, self.source, len(self.masks)) == (began, source, frames)
 
     def holds(self, began: str, classifier: npt.NDArray[np.uint8]) -> bool:
         """Whether it is what would be made now, or so near that a user would see no difference."""
@@ -116,7 +122,8 @@ class FolderCache:
                     return None
         except Exception:  # zip files, their compression and numpy's heads each raise their own
             return None
-        record = Record(**{**content, "began": str(content["began"])})
+        words = {name: str(content[name]) for name in ("began", "source")}
+        record = Record(**{**content, **words})
         return record if _is_whole(record) else None
 
     def put(self, name: str, record: Record) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from vostool.decoder.network import SCORE_GAIN
@@ -18,7 +19,7 @@ from vostool.images import Frame
 from vostool.mask_propagation import Subject
 from vostool.mask_propagation.fusion import SURE
 from vostool.mask_propagation.propagate import Observation
-from vostool.mask_propagation.rgmp import ARCHITECTURE, STRIDE
+from vostool.mask_propagation.rgmp import ARCHITECTURE, RGMP, STRIDE
 from vostool.masks import Mask, argmax_mask
 from vostool.scribbles import StrokeMap
 
@@ -66,9 +67,14 @@ class FramePropagator:
         scales: Sequence[float] = SCALES,
     ) -> None:
         self._object_ids, self._frames, self._classify = object_ids, frames, classify
-        self._device, self._scales = device, scales
-        network: nn.Module = ARCHITECTURE.loaded(weights).eval()
-        self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._weights, self._device, self._scales = weights, device, scales
+
+    @cached_property
+    def _network(self) -> RGMP:
+        """Loaded when a mask travels: where all are kept, none does."""
+        network = ARCHITECTURE.loaded(self._weights).eval()
+        assert isinstance(network, RGMP)
+        return network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def observations(self, start: int, stop: int) -> list[Observation]:
         """What it sees of the frames start..stop-1."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -81,6 +81,8 @@ class MaskPropagation:
         size: (H, W) of the clip.
         frames: how many the clip has.
         cache: the records of a refinement before, if there are any; they are taken where they hold.
+        source: a digest of what the classifier's answers come from: where a record has the same,
+            nobody looks at its frames.
     """
 
     def __init__(
@@ -90,9 +92,10 @@ class MaskPropagation:
         size: tuple[int, int],
         frames: int,
         cache: SpanCache,
+        source: str,
     ) -> None:
         self._propagator, self._strokes, self._size, self._cache = propagator, strokes, size, cache
-        self._frames = frames
+        self._frames, self._source = frames, source
         self._stretches = plan(map(int, np.unique(strokes.frame)), frames)
 
     @torch.inference_mode()
@@ -109,20 +112,17 @@ class MaskPropagation:
         total = sum(len(span.frames) for span in self._stretches)
         memory: dict[int, Any] = {}  # of the anchor whose ways are being walked
         for span in self._stretches:
-            observations = self._sights(span)
-            labels = np.stack([_labels(observation.classifier) for observation in observations])
-            began = self._began(span)
-            record = self._cache.find(span.name)
-            if record is None or not record.holds(began, labels):
-                if span.before is None:
-                    record = self._begin(span, observations[0], began, labels)
+            began, record = self._began(span), self._cache.find(span.name)
+            if record is None or not record.is_of(began, self._source, len(span.frames)):
+                observations = self._sights(span)
+                labels = np.stack([_labels(observation.classifier) for observation in observations])
+                if record is not None and record.holds(began, labels):
+                    record = replace(record, source=self._source)  # and the labels as they were
                 else:
-                    if span.anchor not in memory:
-                        memory = {span.anchor: self._remember(span.anchor)}
-                    record = self._walk(span, observations, memory[span.anchor], began, labels)
+                    record = self._computed(span, observations, began, labels, memory)
+                    computed += len(observations)
                 self._cache.put(span.name, record)
-                computed += len(observations)
-            done += len(observations)
+            done += len(span.frames)
             progress(done, total)
         self._cache.only({span.name for span in self._stretches})
         return computed
@@ -156,6 +156,21 @@ class MaskPropagation:
         columns = np.stack([here.x, here.y, here.object_id])
         return hashlib.blake2b(columns.tobytes(), digest_size=16).hexdigest()
 
+    def _computed(
+        self,
+        span: Span,
+        observations: Sequence[Observation],
+        began: str,
+        labels: Any,
+        memory: dict[int, Any],
+    ) -> Record:
+        if span.before is None:
+            return self._begin(span, observations[0], began, labels)
+        if span.anchor not in memory:
+            memory.clear()
+            memory[span.anchor] = self._remember(span.anchor)
+        return self._walk(span, observations, memory[span.anchor], began, labels)
+
     def _begin(self, span: Span, observation: Observation, began: str, labels: Any) -> Record:
         logits = self._propagator.begin(
             observation, self._strokes.stroke_map(span.anchor, self._size)
@@ -186,7 +201,8 @@ class MaskPropagation:
     def _made(self, began: str, labels: Any, every: Sequence[Tensor]) -> Record:
         masks = np.stack([self._propagator.labels(logits) for logits in every])
         # What comes after begins with the half floats, too, so that a stopped run goes on the same.
-        return Record(began, labels, masks, every[-1].half().cpu().numpy())
+        last = every[-1].half().cpu().numpy()
+        return Record(began, self._source, labels, masks, last)
 
     def _record(self, span: Span) -> Record:
         record = self._cache.find(span.name)

@@ -14,6 +14,7 @@ from vostool.errors import AdapterError
 from vostool.images import Frame
 from vostool.mask_propagation import RGMP, Refiner, Subject
 from vostool.masks import Mask
+from vostool.pipeline.mask_stamp import mask_stamp
 from vostool.pipeline.prediction import Fitted, source_clip, source_frames
 from vostool.pipeline.progress import Progress, quiet
 from vostool.store import FeatureReader
@@ -56,15 +57,19 @@ def refine(
     subject = Subject(adapter, reader, frames, model.predictor.scores)
     weights = RGMP.find_weights(refiner.weights)
     propagator = build(weights, subject, find_device(refiner.device))
-    what = [reader.cache_key.digest, list(adapter.object_ids), refiner.identity]
-    of = hashlib.blake2b(json.dumps(what).encode(), digest_size=10).hexdigest()
+    of = _digest([reader.cache_key.digest, list(adapter.object_ids), refiner.identity])
     strokes = adapter.strokes_on(reader.cache_key.digest)
     propagation = MaskPropagation(
-        propagator, strokes, reader.metadata.size, reader.frames, open_cache(of)
-    )
+        propagator, strokes, reader.metadata.size, reader.frames, open_cache(of),
+        source=_digest(mask_stamp([(adapter, reader.cache_key)])),
+    )  # fmt: skip
     propagation.run(progress)
     reader.check_unchanged()
     yield from propagation.masks()
+
+
+def _digest(what: object) -> str:
+    return hashlib.blake2b(json.dumps(what).encode(), digest_size=10).hexdigest()
 
 
 def check_strokes(adapter: Adapter, reader: FeatureReader) -> None:
