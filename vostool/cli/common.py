@@ -93,7 +93,7 @@ model_option = click.option(
 
 BACKBONE_HELP = (
     "The network that makes features: efficientnet-lite0 where it should be quick, dinov2-small "
-    "where it should be right the first time; vostool weights ls lists them."
+    "where fewer corrections should do; vostool weights ls lists them."
 )
 backbone_option = click.option(
     "--backbone",
