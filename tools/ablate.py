@@ -35,6 +35,9 @@ ROWS = ("classifier", "looks alone", "identity", "identity, strokes", "all")
 was carried and without strokes; with what was carried; with strokes too; with what earlier
 annotated frames say of later ones, too. The last is the preset."""
 
+KINDS = ("object", "background", "random")
+"""Of samples: on a stroke on an object, on one on background, and background drawn at random."""
+
 
 @dataclass(frozen=True)
 class Played:
@@ -65,6 +68,13 @@ class Played:
 @click.option("--features", help="What the classifier reads; by default the preset's choice.")
 @click.option("--ridge", type=float, help="λ; by default the preset's.")
 @click.option("--decoder", type=click.Path(exists=True, path_type=Path), help="Other weights.")
+@click.option(
+    "--weight",
+    "weighed",
+    type=(click.Choice(KINDS), float),
+    multiple=True,
+    help="What a sample of a kind counts in the classifier's fit; 1 as it is.",
+)
 @click.option("--height", default=480, show_default=True, help="Of frames, to the network.")
 @click.option("--jobs", default=1, show_default=True)
 @click.option("--sequences", "each", is_flag=True, help="A line a sequence, too.")
@@ -80,6 +90,7 @@ def main(
     features: str | None,
     ridge: float | None,
     decoder: Path | None,
+    weighed: tuple[tuple[str, float], ...],
     height: int,
     jobs: int,
     each: bool,
@@ -103,7 +114,10 @@ def main(
         for row in rows:
             played = list(
                 pool.map(
-                    partial(play, row, preset, backbone, decoder, rounds, height, store), sequences
+                    partial(
+                        play, row, preset, backbone, decoder, dict(weighed), rounds, height, store
+                    ),
+                    sequences,
                 )
             )
             if each:
@@ -133,6 +147,7 @@ def play(
     preset: Any,
     backbone: str,
     weights: Path | None,
+    weighed: dict[str, float],
     rounds: int,
     height: int,
     store: Path,
@@ -160,7 +175,7 @@ def play(
     session = Session(
         [stored.features(backbone, preset.features)],
         preset=preset,
-        find_predictor=partial(find_predictor, row, backbone, weights),
+        find_predictor=partial(find_predictor, row, backbone, weights, weighed),
     )
     truth, ids = sequence.truth(), list(range(1, sequence.objects + 1))
     masks: npt.NDArray[np.uint8] = np.zeros_like(truth)
@@ -206,9 +221,42 @@ def identity_switches(
 
 
 def find_predictor(
-    row: str, backbone: str, weights: Path | None, reader: Any, preset: Any, device: str
+    row: str,
+    backbone: str,
+    weights: Path | None,
+    weighed: dict[str, float],
+    reader: Any,
+    preset: Any,
+    device: str,
 ) -> Any:
     """What makes masks in a row of the table."""
+    fit = find_fit(row, backbone, weights, reader, preset, device)
+    return (lambda adapter: fit(reweighed(adapter, reader, weighed))) if weighed else fit
+
+
+def reweighed(adapter: Any, reader: Any, weighed: dict[str, float]) -> Any:
+    """An adapter of one clip, fitted anew with weights of its samples."""
+    from vostool.adapter import SufficientStatistics, solve
+    from vostool.scribbles import UNMARKED
+
+    (clip,) = adapter.clips
+    statistics = SufficientStatistics.empty(reader.pyramid.channels)
+    for frame in np.unique(clip.samples.frame).tolist():
+        here = clip.samples.within(frame)
+        drawn = clip.strokes.stroke_map(frame, clip.size)[here.y, here.x] != UNMARKED
+        x = reader.pyramid.sample(reader.read_frame(frame), here.xy)
+        kinds = np.where(here.object_id > 0, "object", np.where(drawn, "background", "random"))
+        for kind in KINDS:
+            chosen, weight = kinds == kind, weighed.get(kind, 1.0)
+            part = SufficientStatistics.of(x[chosen], here.object_id[chosen])
+            statistics += replace(part, sums=weight * part.sums, gram=weight * part.gram)
+    return replace(adapter, W=solve(statistics, adapter.preset.ridge))
+
+
+def find_fit(
+    row: str, backbone: str, weights: Path | None, reader: Any, preset: Any, device: str
+) -> Any:
+    """What makes masks of an adapter in a row of the table."""
     if row == "classifier":
         from vostool.pipeline import predictors
 
