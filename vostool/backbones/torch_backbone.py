@@ -60,9 +60,18 @@ class TorchBackbone:
         return [np.concatenate(level) for level in zip(*parts, strict=True)]
 
     @torch.inference_mode()
+    def tensors(self, frames: Tensor) -> list[Tensor]:
+        """The same of frames that are on the device, all at once, and left there."""
+        levels = self._architecture.pyramid(self._stages(frames))
+        return [level.to(torch.float16) for level in levels]
+
+    @torch.inference_mode()
     def stages(self, frames: npt.NDArray[np.uint8]) -> list[Tensor]:
         """The bare network on some frames: what extraction's speed is measured against."""
-        x = self._architecture.normalise(torch.tensor(frames).to(self._device))
+        return self._stages(torch.tensor(frames).to(self._device))
+
+    def _stages(self, frames: Tensor) -> list[Tensor]:
+        x = self._architecture.normalise(frames)
         return self._network.stages(x.to(self._dtype, memory_format=torch.channels_last))
 
     def _some(self, frames: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float16]]:

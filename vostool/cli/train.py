@@ -53,6 +53,25 @@ OPTIONS: dict[str, tuple[Decorator, ...]] = {
             "on disk.",
         ),
     ),
+    "batch": (
+        click.option(
+            "--batch",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="How many shots an iteration sees, all of one size.",
+        ),
+    ),
+    "workers": (
+        click.option(
+            "--workers",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            help="Processes that make shots and strokes while the network learns; the result is "
+            "the same.",
+        ),
+    ),
 }
 """The options of the recipes, by their names there."""
 
@@ -88,7 +107,7 @@ COMMON: tuple[Decorator, ...] = (
         type=click.IntRange(min=1),
         default=1000,
         show_default=True,
-        help="How many in all; each sees one shot.",
+        help="How many in all.",
     ),
     click.option(
         "--learning-rate",

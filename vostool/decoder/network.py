@@ -89,6 +89,16 @@ class Decoder(nn.Module):
             1,
         )
 
+    def of_one(self, read: Sequence[Tensor], evidence: Sequence[Tensor]) -> Tensor:
+        """Logits (T, h, w) at the finest stride, of one object of each frame.
+
+        Args:
+            read: the features as they were read.
+            evidence: (T, CHANNELS, h, w) of that object, a stride.
+        """
+        coarse = self.coarse(read, [level[:, None] for level in evidence])[:, 0]
+        return self._everywhere(coarse, read, evidence)
+
     def read(self, features: Sequence[Tensor]) -> list[Tensor]:
         """The features as every object's decoding reads them, (T, WIDTHS, h, w) a stride."""
         return [

@@ -78,11 +78,20 @@ class LabelPropagator(nn.Module):
         Args:
             features: (T, C, h, w) at strides 16 and 32.
         """
+        descriptors, looks = self.look(features)
+        return [Seen(descriptors[t], looks[t : t + 1]) for t in range(len(descriptors))]
+
+    def look(self, features: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The descriptors (T, D, h, w) of some frames, of unit length a vertex, and what the
+        features say to the correction (T, WIDTH, h, w).
+
+        Args:
+            features: (T, C, h, w) at strides 16 and 32.
+        """
         fine, coarse = features
         both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
         descriptors = functional.normalize(self.describe(both), dim=1, eps=EPSILON)
-        looks = self.see(functional.relu(self.read_features(both)))
-        return [Seen(descriptors[t], looks[t : t + 1]) for t in range(len(descriptors))]
+        return descriptors, self.see(functional.relu(self.read_features(both)))
 
     def forward(self, view: View[Seen, Tensor], known: Sequence[Labelled[Seen, Tensor]]) -> Tensor:
         """Labels (K + 1, h, w) of a frame, background first.
@@ -96,21 +105,34 @@ class LabelPropagator(nn.Module):
             [frame.labels for frame in known],
             self.temperature.clamp(min=COLDEST),
         )
-        here, looks = margin(labels[None])[0], margin(with_background(view.scores[None]))[0]
-        shares, best = labels[1:], view.scores.amax(dim=0).expand_as(here)
-        anything = (1 - labels[:1]).expand_as(here)
-        begin = known[0].labels[1:]
-        seen = shares.sum((1, 2), keepdim=True) / (begin.sum((1, 2), keepdim=True) + 1)
-        seen = seen.clamp(max=1).expand_as(here)
-        evidence = torch.stack(
-            [here, looks, shares, anything, best, cosine.expand_as(here), seen], 1
-        )  # (K, EVIDENCE, h, w)
-        mixed = self.mix(functional.relu(view.seen.looks + self.weigh(evidence)))
-        correction = self.out(functional.relu(mixed))[:, 0]
-        logits = (
-            correction + self.label_gain * here + self.score_gain * looks + self.any_gain * best
+        logits = self.corrected(
+            view.seen.looks, view.scores[None], labels[None], cosine[None], known[0].labels[None]
         )
-        return with_background(logits[None]).softmax(dim=1)[0]
+        return with_background(logits).softmax(dim=1)[0]
+
+    def corrected(
+        self, looks: Tensor, scores: Tensor, labels: Tensor, cosine: Tensor, begin: Tensor
+    ) -> Tensor:
+        """Logits (N, K, h, w) of N frames' objects, each against background's, which is 0.
+
+        Args:
+            looks: (N, WIDTH, h, w) what the features say.
+            scores: (N, K, h, w) of the ridge classifier, each against background.
+            labels: (N, K + 1, h, w) what matching says.
+            cosine: (N, h, w) how well each vertex was matched.
+            begin: (N, K + 1, h, w) the labels of the annotated frame that each comes from.
+        """
+        here, score = margin(labels), margin(with_background(scores))
+        shares, best = labels[:, 1:], scores.amax(dim=1, keepdim=True).expand_as(here)
+        anything = (1 - labels[:, :1]).expand_as(here)
+        seen = shares.sum((2, 3), keepdim=True) / (begin[:, 1:].sum((2, 3), keepdim=True) + 1)
+        seen = seen.clamp(max=1).expand_as(here)
+        matched = cosine[:, None].expand_as(here)
+        evidence = torch.stack([here, score, shares, anything, best, matched, seen], 2)
+        weighed = self.weigh(evidence.flatten(0, 1)).unflatten(0, here.shape[:2])
+        mixed = self.mix(functional.relu(looks[:, None] + weighed).flatten(0, 1))
+        correction = self.out(functional.relu(mixed))[:, 0].unflatten(0, here.shape[:2])
+        return correction + self.label_gain * here + self.score_gain * score + self.any_gain * best
 
     def packed(self, labels: Tensor) -> Tensor:
         """The same in half the bytes."""

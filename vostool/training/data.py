@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from vostool.errors import ClipError
 from vostool.images import Frame, Mask, is_image, read_image, read_mask
@@ -49,6 +51,9 @@ class Source(Protocol):
     def name(self) -> str:
         """What to call it in a log."""
 
+    def shot_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size (H, W) of its shots where one is asked for."""
+
     def shot(self, frames: int, size: tuple[int, int], rng: np.random.Generator) -> Shot:
         """Draw some frames at a size (H, W)."""
 
@@ -64,6 +69,10 @@ class Video:
 
     name: str
     files: tuple[tuple[Path, Path], ...]
+
+    def shot_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """What is asked for."""
+        return size
 
     def shot(self, frames: int, size: tuple[int, int], rng: np.random.Generator) -> Shot:
         """Frames with one step between them, seen through one window; backwards half the time.
@@ -103,18 +112,22 @@ class Photo:
         A size larger than the photo is scaled down to it, for a blurred photo teaches nothing of
         edges, and turned upright for an upright photo.
         """
-        size = within(self.size, size)
+        size = self.shot_size(size)
         count = min(int(rng.integers(0, PASSING_AT_MOST + 1)), len(self.others))
         passing = [
             self.others[int(n)].view(size, rng) for n in rng.integers(0, len(self.others), count)
         ]
         return Shot(*moving_photo(*self.view(size, rng), passing, frames, rng))
 
-    @property
+    def shot_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Within the photo's own."""
+        return within(self.size, size)
+
+    @cached_property
     def size(self) -> tuple[int, int]:
-        """(H, W) of the photo."""
-        height, width, _ = read_image(self.image).shape
-        return height, width
+        """(H, W) of the photo, by its mask, which nothing turns; no pixel is read."""
+        with Image.open(self.mask) as mask:
+            return mask.height, mask.width
 
     def read(self) -> tuple[Frame, Mask]:
         """The photo (H, W, 3), and (H, W) 1 where its object is."""

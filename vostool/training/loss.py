@@ -56,7 +56,7 @@ def squared_distance_to_nearest(points: Tensor, pool: Tensor) -> Tensor:
     return (points - pool[nearest]).square().sum(dim=1)
 
 
-def label_loss(logits: Tensor, truth: Tensor) -> Tensor:
+def label_loss(logits: Tensor, truth: Tensor, present: Tensor) -> Tensor:
     """Cross-entropy over objects and background, and half of Dice's for each object.
 
     Dice's weighs a small object as much as a large one.
@@ -64,13 +64,14 @@ def label_loss(logits: Tensor, truth: Tensor) -> Tensor:
     Args:
         logits: (T, K, H, W) of the objects; background's are 0.
         truth: (T, H, W) int64, 0 for background, k for the k-th object.
+        present: (T, K) which objects there are.
     """
     every = with_background(logits)
     entropy = functional.cross_entropy(every, truth)
     shares = every.softmax(dim=1)[:, 1:]
     true = functional.one_hot(truth, every.shape[1]).movedim(3, 1)[:, 1:].to(shares)
     both, either = (shares * true).sum((2, 3)), (shares + true).sum((2, 3))
-    return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1)).mean()
+    return entropy + 0.5 * (1 - (2 * both + 1) / (either + 1))[present].mean()
 
 
 def share_loss(shares: Tensor, truth: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import cv2
 import numpy as np
@@ -86,7 +87,7 @@ class Path:
             (H, W, 2), x and y.
         """
         height, width = size
-        rows, columns = (np.append(np.arange(0, n - 1, GRID), n - 1) for n in size)
+        rows, columns = map(_points, size)
         grid = np.stack(np.meshgrid(columns / width, rows / height), axis=-1)
         shift_x, shift_y, turn, zoom, shear = (1 - when) * self.begin + when * self.end
         shift_x, shift_y = (shift_x, shift_y) + np.sin(np.pi * when) * self.detour
@@ -94,7 +95,7 @@ class Path:
         forward = np.array([[cos, -sin + shear], [sin, cos]])
         origin = (grid - 0.5 - (shift_x, shift_y)) @ np.linalg.inv(forward).T + 0.5
         bent = origin + when * thin_plate(_CONTROL_POINTS, self.bend, origin)
-        tall, wide = _between(rows, height), _between(columns, width)
+        tall, wide = map(_between, size)
         pixels: npt.NDArray[np.float32] = np.stack(
             [
                 tall @ (bent[..., axis] * length) @ wide.T
@@ -215,8 +216,15 @@ _side = (np.arange(CONTROLS) + 0.5) / CONTROLS
 _CONTROL_POINTS: FloatArray = np.stack(np.meshgrid(_side, _side), axis=-1).reshape(-1, 2)
 
 
-def _between(points: npt.NDArray[np.int_], length: int) -> FloatArray:
-    """The matrix (length, n) that interpolates linearly between points on 0..length-1."""
+def _points(length: int) -> npt.NDArray[np.int_]:
+    """Where along a line of pixels a warp is computed."""
+    return np.append(np.arange(0, length - 1, GRID), length - 1)
+
+
+@cache
+def _between(length: int) -> FloatArray:
+    """The matrix (length, n) that interpolates linearly between those points."""
+    points = _points(length)
     return np.stack([np.interp(np.arange(length), points, row) for row in np.eye(len(points))]).T
 
 

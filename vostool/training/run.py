@@ -131,8 +131,9 @@ class Training:
         }
 
     def _own_options(self) -> dict[str, Any]:
-        """The recipe's options, but for those that :meth:`_shots` tells of by hash."""
-        told = ("backbone", "weights")
+        """The recipe's options, but for those that :meth:`_shots` tells of by hash, and what
+        decides nothing."""
+        told = ("backbone", "weights", "workers")
         return {name: value for name, value in self.options.items() if name not in told}
 
 

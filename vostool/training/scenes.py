@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vostool.images import Frame, Mask
-from vostool.training.data import Photo, Shot, Video, within
+from vostool.training.data import Photo, Shot, Video
 from vostool.training.motion import Path, Range, moving_layers, without_object
 
 FEWEST, MOST = 2, 5
@@ -49,9 +49,13 @@ class Scene:
         """The photo's."""
         return f"scene {self.photo.name}"
 
+    def shot_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The photo's."""
+        return self.photo.shot_size(size)
+
     def shot(self, frames: int, size: tuple[int, int], rng: np.random.Generator) -> Shot:
         """A scene at a size (H, W), or smaller where the photo is."""
-        size = within(self.photo.size, size)
+        size = self.shot_size(size)
         behind = without_object(*self._any(rng).view(size, rng))
         kinds = [cut_out(*photo.read()) for photo in (self.photo, self._any(rng))]
         layers = []
@@ -78,6 +82,10 @@ class Beside:
     def name(self) -> str:
         """The video's."""
         return f"beside {self.video.name}"
+
+    def shot_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """What is asked for."""
+        return size
 
     def shot(self, frames: int, size: tuple[int, int], rng: np.random.Generator) -> Shot:
         """Its frames with the copies, at a size (H, W)."""

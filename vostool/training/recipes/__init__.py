@@ -65,14 +65,14 @@ RECIPES = {
     "decoder": Recipe(
         f"{__name__}.decoder:decoder",
         "The network that makes masks of the classifier's scores.",
-        ("backbone", "weights"),
+        ("backbone", "weights", "batch", "workers"),
         ("--photos DUTS --videos DAVIS --size 320x544 --out decoder",),
         alike=True,
     ),
     "presence": Recipe(
         f"{__name__}.presence:presence",
         "What tells a decoder where an object may be; nothing else of it is changed.",
-        ("backbone", "weights"),
+        ("backbone", "weights", "batch", "workers"),
         ("--photos DUTS --videos DAVIS --size 288x512 --init decoder --out presence",),
         alike=True,
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from vostool.adapter.sampling import Samples
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
 from vostool.checkpoints import TRAINED_ON, read_tensors, write_weights
-from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
-from vostool.decoder.predictor import DecoderPredictor
-from vostool.decoder.shape import PRIOR_STRIDE
-from vostool.decoder.torch_networks import TorchNetworks
-from vostool.errors import ClipError, WeightsError
+from vostool.errors import WeightsError
 from vostool.pipeline.progress import Progress
-from vostool.pyramid import Level, Pyramid
+from vostool.training.batches import Batches, Correction
+from vostool.training.features import ShotsFeatures
 from vostool.training.loss import label_loss, share_loss
 from vostool.training.recipes import Setting, initial_weights
+from vostool.training.rounds import Rounds, worst_frames
 from vostool.training.sampler import ShotSampler
-from vostool.training.simulation import (
-    ShotFeatures,
-    Simulation,
-    at_pixels,
-    read_shot,
-    simulate,
-)
 from vostool.training.trainer import Group
 
 WEIGHTS = "decoder.safetensors"
@@ -41,8 +32,13 @@ MOST_ROUNDS = 4
 """Rounds that the others play at most."""
 DECODED = 4
 """Frames of a shot that are decoded for the loss, the last annotated one among them."""
+DONE = 0.98
+"""J of the worst frame above which a user has nothing to correct."""
 ELSEWHERE = 0.1
-"""The share of iterations in which the strokes were drawn on another clip: nothing is carried."""
+"""The share of shots for which the strokes were drawn on another clip: nothing is carried."""
+ALONE = 0.15
+"""The share of shots that are decoded without what their masks teach, as annotated frames first
+are."""
 CARRIED = 0.5
 """What the loss of carried labels weighs, against that of masks."""
 PROPAGATOR_SHARE = 4.0
@@ -50,19 +46,21 @@ PROPAGATOR_SHARE = 4.0
 AT_STRIDE_16 = "read_features.2.weight"
 BOTH_STRIDES = ("propagator.describe.weight", "propagator.read_features.weight")
 """What reads the features of stride 16, and what reads those of stride 32 behind them."""
-ATTEMPTS = 100
-"""Shots in a row without an object that can be marked, before training gives up."""
 
 
-def decoder(setting: Setting, *, backbone: str, weights: str | None) -> DecoderTask:
+def decoder(
+    setting: Setting, *, backbone: str, weights: str | None, batch: int, workers: int
+) -> DecoderTask:
     """The network that makes masks of the classifier's scores.
 
     Args:
         setting: of the training.
         backbone: the network whose features it reads.
         weights: of the backbone: a file, or None to look where they are kept.
+        batch: shots of an iteration.
+        workers: processes that make shots and strokes.
     """
-    return DecoderTask(setting, backbone, weights)
+    return DecoderTask(setting, backbone, weights, batch, workers)
 
 
 def new_decoder(seed: int = 0, backbone: str = DEFAULT) -> Decoder:
@@ -106,6 +104,8 @@ class DecoderTask:
         setting: of the training.
         backbone: the network whose features are read.
         weights: of the backbone.
+        batch: shots of an iteration.
+        workers: processes that make shots and strokes.
         step: what is optimised.
     """
 
@@ -114,6 +114,8 @@ class DecoderTask:
         setting: Setting,
         backbone: str,
         weights: str | None,
+        batch: int,
+        workers: int,
         step: type[DecoderStep] | None = None,
     ) -> None:
         self._backbone, self._weights = backbone, weights
@@ -125,6 +127,8 @@ class DecoderTask:
             load_backbone(backbone, str(setting.device), weights),
             setting.sampler,
             setting.device,
+            batch,
+            workers,
         )
         self.settings: dict[str, Any] = {}
 
@@ -144,8 +148,10 @@ class DecoderStep:
     Args:
         decoder: what is trained.
         backbone: whose features it reads; fixed.
-        sampler: of each iteration's shot.
+        sampler: of each iteration's shots.
         device: where it runs.
+        batch: shots of an iteration.
+        workers: processes that make shots and strokes; 0 makes them here.
     """
 
     def __init__(
@@ -154,10 +160,12 @@ class DecoderStep:
         backbone: Backbone,
         sampler: ShotSampler,
         device: torch.device,
+        batch: int = 1,
+        workers: int = 0,
     ) -> None:
         self._decoder = decoder.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._backbone, self._sampler = backbone, sampler
-        self._device = device
+        self._backbone, self._sampler, self._device = backbone, sampler, device
+        self._batches = Batches(sampler, batch, workers)
 
     def groups(self) -> list[Group]:
         """What is trained; what carries labels is new, and small, and learns faster."""
@@ -172,50 +180,55 @@ class DecoderStep:
         Raises:
             ClipError: shot after shot, no object is large enough to be marked.
         """
-        for attempt in range(ATTEMPTS):
-            rng = self._sampler.rng(iteration, attempt)
-            shot = self._sampler.shot(rng)
-            reading = read_shot(shot.images, self._backbone)
-            rounds = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
-            if simulated := simulate(shot, reading, self._decoder, rounds, rng):
-                return self._loss(reading, simulated, rng)
-        raise ClipError("nothing to train on: no object in these shots can be marked")
+        batch = self._batches.batch(iteration)
+        rng = self._sampler.rng(iteration, len(batch.first))
+        features = ShotsFeatures.read(self._backbone, batch.images, self._device)
+        rounds = Rounds(self._decoder, features, batch)
+        samples = [[first.samples] for first in batch.first]
+        wanted = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
+        for number in range(1, wanted):
+            self._correct(rounds, samples, (self._sampler.seed, iteration, number))
+        return self._loss(rounds, rng)
 
-    def _loss(
-        self, reading: ShotFeatures, simulated: Simulation, rng: np.random.Generator
-    ) -> Tensor:
-        """Of what is carried through the shot, and of the masks of the last annotated frame and of
-        some others."""
-        adapter, pyramid = simulated.adapter, reading.pyramid
-        if rng.random() < ELSEWHERE:
-            (here,) = adapter.clips
-            adapter = replace(adapter, clips=(replace(here, features_key="of another clip"),))
-        predictor = DecoderPredictor(DecoderClip(reading, TorchNetworks(self._decoder)), adapter)
-        labels = torch.from_numpy(np.searchsorted(adapter.object_ids, simulated.truth))
-        labels = labels.to(self._device)
-        losses = []
-        true = functional.one_hot(labels, len(adapter.object_ids)).movedim(3, 1).float()
-        stride = pyramid.levels[0].stride
-        rows, columns = (torch.from_numpy(m).to(true) for m in pyramid.onto(_coarse(pyramid))[0])
-        true = rows @ true[:, :, ::stride, ::stride] @ columns
-        carried = [(t, predictor.priors.of(t)) for t in range(reading.frames)]
-        for t, prior in carried:
-            if prior is not None:
-                losses.append(share_loss(prior, true[t]))
-        others = rng.permutation([t for t in range(reading.frames) if t != simulated.annotated[-1]])
-        frames = [simulated.annotated[-1], *others[: DECODED - 1].tolist()]
-        logits = torch.cat(
-            [
-                one
-                for t in frames
-                for one in predictor.logits(t, [level[t : t + 1] for level in reading.features])
-            ]
-        )
-        loss = label_loss(at_pixels(logits, pyramid), labels[frames])
-        if losses:
-            loss = loss + CARRIED * torch.stack(losses).mean()
+    def _correct(self, rounds: Rounds, samples: list[list[Samples]], seed: tuple[int, ...]) -> None:
+        """A round of corrections, on the worst frame of each shot."""
+        masks = rounds.masks()
+        frames, j = worst_frames(masks, rounds.truth)
+        every = torch.arange(rounds.shots, device=self._device)
+        shown = masks[every, frames].cpu().numpy(), rounds.truth[every, frames].cpu().numpy()
+        asked = [
+            Correction(truth, mask, frame, Samples.concat(samples[b]), (*seed, b))
+            if worst <= DONE else None
+            for b, (mask, truth, frame, worst) in enumerate(
+                zip(*shown, frames.tolist(), j.tolist(), strict=True)
+            )
+        ]  # fmt: skip
+        marks = self._batches.correct(asked)
+        for known, one in zip(samples, marks, strict=True):
+            if one is not None:
+                known.append(one.samples)
+        if any(one is not None for one in marks):
+            rounds.learn(marks)
+
+    def _loss(self, rounds: Rounds, rng: np.random.Generator) -> Tensor:
+        """Of what is carried through the shots, and of the masks of the last annotated frame of
+        each and of some others."""
+        frames = []
+        for b, annotated in enumerate(rounds.annotated):
+            others = rng.permutation([t for t in range(rounds.frames) if t != annotated[-1]])
+            chosen = [annotated[-1], *others[: DECODED - 1].tolist()]
+            frames += [b * rounds.frames + t for t in chosen]
+        elsewhere = np.flatnonzero(rng.random(rounds.shots) < ELSEWHERE)
+        rounds.forget_strokes(elsewhere.tolist())
+        known = rounds.known()
+        alone = torch.from_numpy(rng.random(rounds.shots) < ALONE).to(self._device)
+        known = rounds.without_mask_scores(known, alone)
+        rows = torch.tensor(frames, device=self._device)
+        truth = rounds.truth.flatten(0, 1).long()
+        logits = rounds.at_pixels(rounds.logits(rows, known.of(rows)))
+        loss = label_loss(logits, truth[rows], rounds.present[rows // rounds.frames])
+        carried = known.prior.sum((1, 2, 3)) > 0
+        if carried.any():
+            true = rounds.at_coarse(functional.one_hot(truth, rounds.objects + 1).movedim(3, 1))
+            loss = loss + CARRIED * share_loss(known.prior[carried], true[carried])
         return loss
-
-
-def _coarse(pyramid: Pyramid) -> Level:
-    return next(level for level in pyramid.backbone.levels if level.stride == PRIOR_STRIDE)

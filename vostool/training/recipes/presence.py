@@ -7,7 +7,6 @@ as they are wherever it is right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,18 +16,13 @@ from torch.nn import functional
 
 from vostool.backbones import DEFAULT
 from vostool.decoder import WEIGHTS
-from vostool.decoder.clip import DecoderClip
-from vostool.decoder.evidence import Evidence
-from vostool.decoder.network import Decoder
-from vostool.decoder.predictor import DecoderPredictor
 from vostool.decoder.shape import FINE
-from vostool.decoder.torch_networks import TorchNetworks
 from vostool.errors import WeightsError
 from vostool.label_propagation.network import margin, with_background
 from vostool.precision import mixed_precision
 from vostool.training.recipes import Setting
 from vostool.training.recipes.decoder import DecoderStep, DecoderTask
-from vostool.training.simulation import ShotFeatures, Simulation
+from vostool.training.rounds import Rounds
 from vostool.training.trainer import Group
 from vostool.weights import find_weights
 
@@ -39,7 +33,9 @@ MISSED = 20.0
 in a mask, the other costs some microseconds."""
 
 
-def presence(setting: Setting, *, backbone: str, weights: str | None) -> DecoderTask:
+def presence(
+    setting: Setting, *, backbone: str, weights: str | None, batch: int, workers: int
+) -> DecoderTask:
     """What tells where an object may be.
 
     Args:
@@ -47,6 +43,8 @@ def presence(setting: Setting, *, backbone: str, weights: str | None) -> Decoder
             by default from the shipped one.
         backbone: the network whose features the decoder reads.
         weights: of the backbone: a file, or None to look where they are kept.
+        batch: shots of an iteration.
+        workers: processes that make shots and strokes.
 
     Raises:
         WeightsError: there is no decoder to begin from.
@@ -55,7 +53,7 @@ def presence(setting: Setting, *, backbone: str, weights: str | None) -> Decoder
         if backbone != DEFAULT:
             raise WeightsError("presence is learnt of a decoder; give the folder of one as --init")
         setting = replace(setting, init=find_weights(WEIGHTS).parent)
-    return DecoderTask(setting, backbone, weights, PresenceStep)
+    return DecoderTask(setting, backbone, weights, batch, workers, PresenceStep)
 
 
 class PresenceStep(DecoderStep):
@@ -65,37 +63,31 @@ class PresenceStep(DecoderStep):
         """The one part that learns."""
         return [Group(list(self._decoder.presence.parameters()))]
 
-    def _loss(
-        self, reading: ShotFeatures, simulated: Simulation, rng: np.random.Generator
-    ) -> Tensor:
-        networks = TorchNetworks(self._decoder)
-        predictor = DecoderPredictor(DecoderClip(reading, networks), simulated.adapter)
-        losses = []
-        for t in rng.permutation(reading.frames)[:READ].tolist():
-            with torch.no_grad():
-                features = [level[t : t + 1] for level in reading.features]
-                every = [networks.given(inputs) for inputs in predictor.inputs(t, features)]
-            with mixed_precision(self._device):
-                losses += [presence_loss(self._decoder, *one) for one in every]
-        return torch.stack(losses).mean()
+    def _loss(self, rounds: Rounds, rng: np.random.Generator) -> Tensor:
+        chosen = [rng.permutation(rounds.frames)[:READ] for _ in range(rounds.shots)]
+        rows = [b * rounds.frames + t for b, some in enumerate(chosen) for t in some.tolist()]
+        return presence_loss(rounds, torch.tensor(rows, device=self._device))
 
 
-def presence_loss(decoder: Decoder, levels: Sequence[Tensor], evidence: Evidence) -> Tensor:
-    """Cross-entropy of where an object is said to be, against the masks of the whole decoder.
+def presence_loss(rounds: Rounds, rows: Tensor) -> Tensor:
+    """Cross-entropy of where objects are said to be, against the masks of the whole decoder.
 
     Args:
-        decoder: of which only ``presence`` gets gradients.
-        levels: (T, C, h, w) a stride, finest first.
-        evidence: of the same frames.
+        rounds: whose decoder's ``presence`` alone gets gradients.
+        rows: (N,) which of the B · T frames to learn from.
     """
+    decoder = rounds.decoder
     with torch.no_grad():
-        read = decoder.read(levels)
-        every = evidence.of_objects([level.shape[-2:] for level in read])
-        coarse = decoder.coarse(read, every)
-        truth = is_near(decoder(levels, evidence).float())
-    said = decoder.where(coarse.flatten(0, 1), every[FINE].flatten(0, 1))
+        known = rounds.known().of(rows)
+        near = is_near(rounds.logits(rows, known))
+        with mixed_precision(near.device):
+            each = rounds.each_object(rows, known)
+            coarse = decoder.coarse(each.read, [level[:, None] for level in each.evidence])[:, 0]
+    with mixed_precision(near.device):
+        said = decoder.where(coarse, each.evidence[FINE])[: len(each.row)]
+    truth = near[each.row, each.number]
     return functional.binary_cross_entropy_with_logits(
-        said.float(), truth.flatten(0, 1), pos_weight=truth.new_tensor(MISSED)
+        said.float(), truth, pos_weight=truth.new_tensor(MISSED)
     )
 
 

@@ -1,0 +1,178 @@
+"""Batches of marked shots, made ahead by other processes while a network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from vostool.adapter.sampling import Samples
+from vostool.errors import ClipError
+from vostool.training.sampler import Drawer, ShotSampler
+from vostool.training.user import MarkedShot, Marks, correct, mark
+
+ATTEMPTS = 100
+"""Shots in a row without an object that can be marked, before training gives up."""
+AHEAD = 2
+"""Batches that each process makes ahead."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Marked shots of one size.
+
+    Attributes:
+        images: (B, T, H, W, 3) uint8.
+        truth: (B, T, H, W) uint8; the objects that are asked for are labelled 1 to K, all else 0.
+        first: the first strokes of each.
+    """
+
+    images: npt.NDArray[np.uint8]
+    truth: npt.NDArray[np.uint8]
+    first: list[Marks]
+
+    @classmethod
+    def of(cls, shots: Sequence[MarkedShot]) -> Batch:
+        """Of some shots."""
+        images, truth = (
+            np.stack([getattr(one.shot, name) for one in shots]) for name in ("images", "masks")
+        )
+        return cls(images, truth, [one.first for one in shots])
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a user is shown, and asked to correct.
+
+    Attributes:
+        truth, predicted: (H, W) of the frame.
+        frame: its number.
+        earlier: the samples of the rounds before.
+        seed: decides the strokes.
+    """
+
+    truth: npt.NDArray[np.uint8]
+    predicted: npt.NDArray[np.uint8]
+    frame: int
+    earlier: Samples
+    seed: tuple[int, ...]
+
+
+class Batches:
+    """Batches by number, each of shots of one size, and users who correct masks of them.
+
+    Args:
+        sampler: draws the shots.
+        shots: of a batch.
+        workers: processes that make batches ahead, and as many again that correct masks; 0 does
+            both here.
+    """
+
+    def __init__(self, sampler: ShotSampler, shots: int, workers: int = 0) -> None:
+        self._made, self._workers = _Made(sampler, shots), workers
+        self._next: tuple[int, Iterator[Packed]] | None = None
+
+    def batch(self, number: int) -> Batch:
+        """A batch; it is made ahead where batches are asked for one after the other.
+
+        Raises:
+            ClipError: shot after shot, no object is large enough to be marked.
+        """
+        if self._workers == 0:
+            return _unpacked(self._made[number])
+        if self._next is None or self._next[0] != number:
+            loader = DataLoader(
+                self._made,
+                batch_size=None,
+                sampler=_From(number),
+                num_workers=self._workers,
+                prefetch_factor=AHEAD,
+                collate_fn=_as_they_are,
+                multiprocessing_context=_processes(),
+                worker_init_fn=_one_thread,
+            )
+            self._next = number, iter(loader)
+        rest = self._next[1]
+        self._next = number + 1, rest
+        return _unpacked(next(rest))
+
+    def correct(self, asked: Sequence[Correction | None]) -> list[Marks | None]:
+        """Each correction's marks; None for None."""
+        there = [one for one in asked if one is not None]
+        marks = iter((map if self._workers == 0 else self._users.map)(_corrected, there))
+        return [None if one is None else next(marks) for one in asked]
+
+    @cached_property
+    def _users(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._workers, _processes(), _one_thread)
+
+
+Packed = tuple[Tensor, Tensor, list[Marks]]
+"""A batch as it goes from one process to another: tensors are not copied."""
+
+
+class _Made(Dataset[Packed]):
+    def __init__(self, sampler: ShotSampler, shots: int) -> None:
+        self._sampler, self._shots = sampler, shots
+
+    def __getitem__(self, number: int) -> Packed:
+        drawer = self._sampler.shots_alike(self._sampler.rng(number))
+        batch = Batch.of([self._marked(drawer, number, n) for n in range(self._shots)])
+        return torch.from_numpy(batch.images), torch.from_numpy(batch.truth), batch.first
+
+    def _marked(self, drawer: Drawer, number: int, n: int) -> MarkedShot:
+        for attempt in range(ATTEMPTS):
+            rng = self._sampler.rng(number, n, attempt)
+            if marked := mark(drawer.shot(rng), rng):
+                return marked
+        raise ClipError("nothing to train on: no object in these shots can be marked")
+
+
+class _From(Sampler[int]):
+    """Numbers from one on, without end."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __iter__(self) -> Iterator[int]:
+        return count(self._first)
+
+
+def _corrected(asked: Correction) -> Marks:
+    rng = np.random.default_rng(asked.seed)
+    return correct(asked.truth, asked.predicted, asked.frame, asked.earlier, rng)
+
+
+def _as_they_are(packed: Packed) -> Packed:
+    return packed
+
+
+def _unpacked(packed: Packed) -> Batch:
+    images, truth, first = packed
+    return Batch(images.numpy(), truth.numpy(), first)
+
+
+def _processes() -> BaseContext:
+    """How processes begin: where that can be, from one that has loaded all this, and nothing else,
+    for a process that talks to a GPU cannot be forked."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _one_thread(worker: int = 0) -> None:
+    """Many processes share the machine: each is one thread."""
+    cv2.setNumThreads(1)
