@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tests.shots import ShotFeatures
 from vostool.adapter import Adapter, LearntClip, Provenance, Samples, SufficientStatistics
 from vostool.backbones.efficientnet_lite import ARCHITECTURE
 from vostool.presets import PRESETS
 from vostool.pyramid import Pyramid
 from vostool.store import Features
-from vostool.training.simulation import ShotFeatures
 
 SIZE = (96, 128)
 PYRAMID = Pyramid(SIZE, SIZE, ARCHITECTURE.levels(*SIZE))

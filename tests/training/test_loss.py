@@ -14,6 +14,9 @@ from torch import Tensor
 from vostool.training import loss
 from vostool.training.loss import context_loss, label_loss, share_loss
 
+BOTH = torch.tensor([[True, True]])
+"""Objects are there."""
+
 
 def literal(anchors: Tensor, positives: Tensor, negatives: Tensor, alpha: float) -> Tensor:
     """Eq. 4 as a reader of the paper would write it: loops over every pair."""
@@ -75,16 +78,18 @@ def test_an_empty_set_gives_zero_and_a_gradient_of_zero(empty: int) -> None:
 def test_the_mask_loss_is_least_for_the_truth() -> None:
     truth = torch.tensor([[[1, 0], [2, 1]]])
     true = torch.stack([truth == 1, truth == 2], 1).float()
-    right, wrong = (label_loss(sign * 9 * (2 * true - 1), truth).item() for sign in (1, -1))
+    right, wrong = (label_loss(sign * 9 * (2 * true - 1), truth, BOTH).item() for sign in (1, -1))
     assert right < 0.01 and wrong > 5
     nothing = torch.zeros_like(truth)
-    assert label_loss(torch.full((1, 2, 2, 2), -20.0), nothing).item() < 1e-6
+    assert label_loss(torch.full((1, 2, 2, 2), -20.0), nothing, BOTH).item() < 1e-6
 
 
 def test_a_swap_of_two_objects_costs_as_much_as_losing_both() -> None:
     truth = torch.tensor([[[1, 1], [2, 2]]])
     true = torch.stack([truth == 1, truth == 2], 1).float()
-    swapped, lost = label_loss(9 * (2 * true.flip(1) - 1), truth), label_loss(-9 * true, truth)
+    swapped, lost = (
+        label_loss(logits, truth, BOTH) for logits in (9 * (2 * true.flip(1) - 1), -9 * true)
+    )
     assert swapped >= lost > 5
 
 
@@ -93,11 +98,20 @@ def test_a_small_object_weighs_as_much_as_a_large_one() -> None:
     truth = torch.zeros(1, 40, 40, dtype=torch.long)
     truth[0, :30], truth[0, 36:38, 3:6] = 1, 2
     logits = 9 * (2 * torch.stack([truth == 1, truth == 2], 1).float() - 1)
-    right = label_loss(logits, truth)
+    right = label_loss(logits, truth, BOTH)
     for k in range(2):
         without = logits.clone()
         without[:, k] = -9
-        assert (label_loss(without, truth) - right).item() > 0.2
+        assert (label_loss(without, truth, BOTH) - right).item() > 0.2
+
+
+def test_an_object_that_is_not_there_costs_nothing() -> None:
+    """Shots of a batch have as many objects as the one that has most."""
+    truth = torch.tensor([[[1, 0], [0, 1]]])
+    one = torch.where(truth == 1, 3.0, -3.0)[:, None]
+    padded = torch.cat([one, torch.full_like(one, -1e4)], 1)
+    alone = label_loss(one, truth, torch.tensor([[True]]))
+    torch.testing.assert_close(label_loss(padded, truth, torch.tensor([[True, False]])), alone)
 
 
 def test_the_loss_of_shares_is_least_for_the_truth() -> None:

@@ -22,19 +22,15 @@ class Evidence:
         prior: (T, K + 1, h, w) the labels that were carried there, at stride 16, background first;
             0 where none were.
         strokes: (T, K + 1, h, w) where strokes are, background's first, at the finest stride.
-        mask_scores: (T, K, h, w) of the classifier that was fitted to masks, as ``scores``.
     """
 
     scores: Tensor
     prior: Tensor
     strokes: Tensor
-    mask_scores: Tensor
 
     def to(self, dtype: torch.dtype) -> Evidence:
         """In another arithmetic."""
-        return Evidence(
-            *(one.to(dtype) for one in (self.scores, self.prior, self.strokes, self.mask_scores))
-        )
+        return Evidence(self.scores.to(dtype), self.prior.to(dtype), self.strokes.to(dtype))
 
     def of_objects(self, sizes: Sequence[Sequence[int]]) -> list[Tensor]:
         """Of each object, (T, K, CHANNELS, h, w) a stride, finest first.
@@ -48,21 +44,16 @@ class Evidence:
             prior = doubled(prior, size)
         margins, shares = torch.split(prior, objects, dim=1)
         looks = margin(with_background(self.scores))
-        seen = margin(with_background(self.mask_scores))[:, :, None].flatten(0, 1)
         best = self.scores.amax(dim=1, keepdim=True).expand_as(looks)
         own = self.strokes[:, 1:]
         others = self.strokes.sum(dim=1, keepdim=True) - own
         soft = torch.stack([looks, margins, shares, best], 2).flatten(0, 1)
         # Strokes are thin: averaged, they would fade.
         strokes = torch.stack([own, others], 2).flatten(0, 1)
-        at_stride = [torch.cat([soft, strokes, seen], 1)]
+        at_stride = [torch.cat([soft, strokes], 1)]
         for _ in sizes[1:]:
-            soft, strokes, seen = (
-                halved(soft),
-                functional.max_pool2d(strokes, 3, 2, 1),
-                halved(seen),
-            )
-            at_stride.append(torch.cat([soft, strokes, seen], 1))
+            soft, strokes = halved(soft), functional.max_pool2d(strokes, 3, 2, 1)
+            at_stride.append(torch.cat([soft, strokes], 1))
         return [level.view(frames, objects, *level.shape[1:]) for level in at_stride]
 
 

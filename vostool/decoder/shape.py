@@ -10,13 +10,9 @@ FINE = 2
 """Strides, of the finest, at which an object is decoded only where it may be."""
 REACH = tuple(2 + 2 * blocks + (n == 0) for n, blocks in enumerate(BLOCKS[:FINE]))
 """How far convolutions read at these, in vertices: evidence, mixing, two a block, the output."""
-import os
-
-SECOND = int(os.environ.get("SECOND", "1"))
-CHANNELS = 6 + SECOND
+CHANNELS = 6
 """Of the evidence of one object: its score and its prior, each against the best other one; the
-share of its prior; the best score of any object; strokes on it, and strokes on anything else; its
-score by the masks of annotated frames, against the best other one."""
+share of its prior; the best score of any object; strokes on it, and strokes on anything else."""
 PRESENT = 0.0
 """The logit of an object's presence above which it is decoded."""
 ABSENT = -16.0

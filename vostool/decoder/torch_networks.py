@@ -65,7 +65,6 @@ class TorchNetworks:
             self.array(inputs.scores),
             torch.stack([none if prior is None else prior for prior in inputs.priors]),
             self.array(inputs.strokes),
-            self.array(inputs.scores),
         )
         dtype = self.decoder.gain.dtype
         levels = [self._level(level).to(dtype) for level in inputs.features]

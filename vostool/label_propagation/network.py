@@ -91,7 +91,8 @@ class LabelPropagator(nn.Module):
         fine, coarse = features
         both = torch.cat([fine, doubled(coarse, fine.shape[-2:])], 1) * FEATURE_GAIN
         descriptors = functional.normalize(self.describe(both), dim=1, eps=EPSILON)
-        return descriptors, self.see(functional.relu(self.read_features(both)))
+        looks: Tensor = self.see(functional.relu(self.read_features(both)))
+        return descriptors, looks
 
     def forward(self, view: View[Seen, Tensor], known: Sequence[Labelled[Seen, Tensor]]) -> Tensor:
         """Labels (K + 1, h, w) of a frame, background first.
@@ -129,10 +130,13 @@ class LabelPropagator(nn.Module):
         seen = seen.clamp(max=1).expand_as(here)
         matched = cosine[:, None].expand_as(here)
         evidence = torch.stack([here, score, shares, anything, best, matched, seen], 2)
-        weighed = self.weigh(evidence.flatten(0, 1)).unflatten(0, here.shape[:2])
-        mixed = self.mix(functional.relu(looks[:, None] + weighed).flatten(0, 1))
-        correction = self.out(functional.relu(mixed))[:, 0].unflatten(0, here.shape[:2])
-        return correction + self.label_gain * here + self.score_gain * score + self.any_gain * best
+        weighed = self.weigh(evidence.flatten(0, 1))  # (N · K, …): a frame's objects look alike
+        mixed = self.mix(functional.relu(looks.repeat_interleave(here.shape[1], 0) + weighed))
+        correction = self.out(functional.relu(mixed)).view(here.shape)
+        logits: Tensor = (
+            correction + self.label_gain * here + self.score_gain * score + self.any_gain * best
+        )
+        return logits
 
     def packed(self, labels: Tensor) -> Tensor:
         """The same in half the bytes."""

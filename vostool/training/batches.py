@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import count
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
+from typing import Any
 
 import cv2
 import numpy as np
@@ -154,7 +155,7 @@ def _corrected(asked: Correction) -> Marks:
     return correct(asked.truth, asked.predicted, asked.frame, asked.earlier, rng)
 
 
-def _as_they_are(packed: Packed) -> Packed:
+def _as_they_are(packed: Any) -> Any:
     return packed
 
 

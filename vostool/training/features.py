@@ -64,11 +64,6 @@ class Geometry:
         return self._onto(self.coarse, self.strides[:1])[0]
 
     @cached_property
-    def finest_to_grid(self) -> Matrices:
-        """From the finest stride to the grid on which pixels are read."""
-        return self._onto(self.pyramid.grid, self.strides[:1])[0]
-
-    @cached_property
     def finest_to_pixels(self) -> Matrices:
         """From the finest stride to pixels."""
         rows, columns = (torch.from_numpy(m) for m in self.pyramid.finest_to_pixels)
@@ -127,7 +122,7 @@ class ShotsFeatures:
             ],
             1,
         )  # (B · T, C, n)
-        on_grid = on_grid.unflatten(0, (shots, -1)).movedim(2, 3).flatten(1, 2)
+        on_grid = on_grid.view(shots, -1, *on_grid.shape[1:]).movedim(2, 3).flatten(1, 2)
         return cls(geometry, levels, on_grid.contiguous())
 
 

@@ -15,7 +15,6 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import Decoder
@@ -35,8 +34,6 @@ NO_OBJECT = -20.0
 """The score of an object that a shot has not, where another shot of the batch has one."""
 NO_LABEL = -1e4
 """And its logit."""
-MASKS_WEIGH = 2.0
-"""What the masks of annotated frames weigh together in the second classifier, against strokes."""
 AT_ONCE = 256
 """Objects of frames that are decoded together."""
 ALIKE = 64
@@ -61,24 +58,6 @@ class EachObject:
     evidence: list[Tensor]
 
 
-@dataclass(frozen=True)
-class Known:
-    """What is known of N frames, beside features, strokes and the first classifier's scores.
-
-    Attributes:
-        prior: (N, K + 1, h, w) what is carried to each, zeros where nothing is.
-        mask_scores: (N, K, h, w) of the classifier that was fitted to annotated frames' masks, at
-            the finest stride.
-    """
-
-    prior: Tensor
-    mask_scores: Tensor
-
-    def of(self, rows: Tensor) -> Known:
-        """Of some of the frames."""
-        return Known(self.prior[rows], self.mask_scores[rows])
-
-
 class Rounds:
     """A batch of marked shots, played round by round.
 
@@ -98,10 +77,10 @@ class Rounds:
         self.present = numbers <= objects.to(self._device)[:, None]
         self.truth = torch.from_numpy(batch.truth).to(self._device)
         channels = features.on_grid.shape[2]
-        wide = {"dtype": torch.float64, "device": self._device}
-        self._gram = torch.zeros(self.shots, channels, channels, **wide)  # type: ignore[arg-type]
-        self._sums = torch.zeros(self.shots, channels, self.objects + 1, **wide)  # type: ignore[arg-type]
-        self._samples = torch.zeros(self.shots, **wide)  # type: ignore[arg-type]
+        self._gram, self._sums = (
+            torch.zeros(self.shots, channels, n, dtype=torch.float64, device=self._device)
+            for n in (channels, self.objects + 1)
+        )
         self._marks = torch.full(
             batch.truth.shape, UNMARKED, dtype=torch.int16, device=self._device
         )
@@ -129,7 +108,12 @@ class Rounds:
         at, t, y, x, label = torch.from_numpy(np.concatenate(drawn, 1)).to(self._device)
         self._marks[at, t, y, x] = label.to(torch.int16)
         self._add_samples(marks)
-        scores = self._scored(self._gram, self._sums)
+        gram = self._gram + self._ridge * torch.eye(self._gram.shape[1], device=self._device)
+        W = torch.cholesky_solve(self._sums, torch.linalg.cholesky(gram))
+        weights = (W[:, :, 1:] - W[:, :, :1]).float()
+        level = self._geometry.pyramid.grid
+        shape = (self.shots, self.objects, self.frames, *level.shape[:2])
+        scores = (self._features.on_grid @ weights).mT.reshape(shape).transpose(1, 2)
         self._scores = self._at(self._geometry.grid_to_finest, scores)
         self._coarse_scores = self._at(self._geometry.grid_to_coarse, scores)
         self._strokes = self._stroke_maps()
@@ -137,31 +121,31 @@ class Rounds:
     @torch.no_grad()
     def masks(self) -> Tensor:
         """(B, T, H, W) uint8."""
-        known = self._known(*self._seen)
+        priors = self._priors(*self._seen)
         read = self.decoder.read(self._features.levels)
         every = torch.arange(self.shots * self.frames, device=self._device)
         masks = []
-        for rows in every.split(max(1, AT_ONCE // self.objects)):
-            logits = self.logits(rows, known.of(rows), read)
+        for rows in torch.split(every, max(1, AT_ONCE // self.objects)):
+            logits = self.logits(rows, priors[rows], read)
             masks.append(with_background(self.at_pixels(logits)).argmax(1).to(torch.uint8))
-        return torch.cat(masks).unflatten(0, (self.shots, self.frames))
+        return torch.cat(masks).view(self.truth.shape)
 
-    def logits(self, rows: Tensor, known: Known, read: Sequence[Tensor] | None = None) -> Tensor:
+    def logits(self, rows: Tensor, prior: Tensor, read: Sequence[Tensor] | None = None) -> Tensor:
         """Logits (N, K, h, w) at the finest stride, of some frames.
 
         Args:
             rows: (N,) which of the B · T frames.
-            known: of these frames.
+            prior: (N, K + 1, h, w) what is carried to each.
             read: all frames' features as the decoder reads them, where that is known.
         """
         with mixed_precision(self._device):
-            each = self.each_object(rows, known, read)
+            each = self.each_object(rows, prior, read)
             found = self.decoder.of_one(each.read, each.evidence).float()
         logits = found.new_full((len(rows), self.objects, *found.shape[1:]), NO_LABEL)
         return logits.index_put((each.row, each.number), found[: len(each.row)])
 
     def each_object(
-        self, rows: Tensor, known: Known, read: Sequence[Tensor] | None = None
+        self, rows: Tensor, prior: Tensor, read: Sequence[Tensor] | None = None
     ) -> EachObject:
         """What the decoder reads of the objects of some frames; see :meth:`logits`."""
         if read is None:
@@ -170,10 +154,7 @@ class Rounds:
         else:
             frames = rows
         evidence = Evidence(
-            self._scores.flatten(0, 1)[rows],
-            known.prior,
-            self._strokes.flatten(0, 1)[rows],
-            known.mask_scores,
+            self._scores.flatten(0, 1)[rows], prior, self._strokes.flatten(0, 1)[rows]
         ).of_objects([level.shape[:2] for level in self._geometry.strides])
         row, number = self.present[rows // self.frames].nonzero(as_tuple=True)
         # A GPU plans its work anew for each number of objects, so that there are few numbers.
@@ -185,11 +166,6 @@ class Rounds:
             [level[frames[m]] for level in read],
             [level[m, k].contiguous(memory_format=torch.channels_last) for level in evidence],
         )
-
-    def without_mask_scores(self, known: Known, shots: Tensor) -> Known:
-        """With the first classifier's scores in the place of the second's, on some shots (B,)."""
-        rows = shots.repeat_interleave(self.frames)[:, None, None, None]
-        return Known(known.prior, torch.where(rows, self._scores.flatten(0, 1), known.mask_scores))
 
     def at_pixels(self, logits: Tensor) -> Tensor:
         """(N, K, H, W), of logits (N, K, h, w) at the finest stride."""
@@ -206,72 +182,26 @@ class Rounds:
         for b in shots:
             self._strokes[b], self._annotated[b] = 0, []
 
-    def known(self) -> Known:
-        """What is known of all B · T frames, with gradients."""
-        return self._known(*self._look())
+    def priors(self) -> Tensor:
+        """What is carried to each frame, with gradients: (B · T, K + 1, h, w); zeros where nothing
+        is."""
+        return self._priors(*self._look())
 
-    def _known(self, looks: Tensor, matches: _Matches) -> Known:
+    def _priors(self, looks: Tensor, matches: _Matches) -> Tensor:
         rounds = max(len(frames) for frames in self._annotated)
-        h, w = self._geometry.coarse.shape[:2]
-        shape = (self.shots, self.frames, self.objects + 1, h, w)
-        if rounds == 0:
-            nothing = torch.zeros(shape, device=self._device)
-            return Known(nothing.flatten(0, 1), self._scores.flatten(0, 1))
         when = torch.full((self.shots, rounds), -1, device=self._device)
         for b, frames in enumerate(self._annotated):
             when[b, : len(frames)] = torch.tensor(frames)
         carried: list[Tensor] = []
-        masks: list[Tensor] = []
         for i in range(rounds):
             frame = when[:, i].clamp(min=0)
             prior = self._arriving(frame[:, None], when[:, :i], carried)[:, 0]
-            shares = self._settled(frame, prior)
-            masks.append(_brought(shares, self._geometry.finest_to_grid))
-            labels = _brought(shares.detach(), self._geometry.finest_to_coarse)
-            carried.append(self._carry(frame, labels, looks, matches))
+            carried.append(self._carry(frame, self._settled(frame, prior), looks, matches))
         every = torch.arange(self.frames, device=self._device).expand(self.shots, -1)
         # At an annotated frame, labels come from those that were annotated before it.
         same = when[:, None] == every[..., None]  # (B, T, rounds)
         earlier = same.int().cumsum(2) == 0
-        prior = self._arriving(every, when, carried, earlier)
-        return Known(prior.flatten(0, 1), self._mask_scores(when, masks).flatten(0, 1))
-
-    def _mask_scores(self, when: Tensor, masks: Sequence[Tensor]) -> Tensor:
-        """Scores (B, T, K, h, w) of the classifier that is fitted to masks beside the samples.
-
-        Args:
-            when: (B, rounds) the frames, -1 for none.
-            masks: (B, K + 1, h, w) of each, on the grid.
-        """
-        level = self._geometry.pyramid.grid
-        annotated = (when >= 0).sum(1).clamp(min=1)  # (B,)
-        gram, sums = self._gram, self._sums
-        apart = self._geometry.coarse.stride // level.stride
-        shape = (self.shots, self.frames, *level.shape[:2], -1)
-        on_grid = self._features.on_grid.view(shape)[:, :, ::apart, ::apart]
-        each = torch.arange(self.shots, device=self._device)
-        samples = self._samples
-        for i, mask in enumerate(masks):
-            X = on_grid[each, when[:, i].clamp(min=0)].flatten(1, 2)  # (B, n, C)
-            weight = MASKS_WEIGH * samples / (annotated * X.shape[1]) * (when[:, i] >= 0)
-            X = X.double() * weight.sqrt()[:, None, None]
-            Y = mask[:, :, ::apart, ::apart].flatten(2).mT.double() * weight.sqrt()[:, None, None]
-            gram, sums = gram + X.mT @ X, sums + X.mT @ Y
-        scores = self._scored(gram, sums)
-        return torch.where(
-            (when[:, 0] >= 0)[:, None, None, None, None],
-            self._at(self._geometry.grid_to_finest, scores),
-            self._scores,
-        )
-
-    def _scored(self, gram: Tensor, sums: Tensor) -> Tensor:
-        """Scores (B, T, K, h, w), on the grid, of the solution of Eq. 3."""
-        gram = gram + self._ridge * torch.eye(gram.shape[1], device=self._device)
-        W = torch.cholesky_solve(sums, torch.linalg.cholesky(gram))
-        weights = (W[:, :, 1:] - W[:, :, :1]).float()
-        scores = (self._features.on_grid @ weights).mT.unflatten(2, (self.frames, -1))
-        level = self._geometry.pyramid.grid
-        return scores.movedim(2, 1).unflatten(3, level.shape[:2])
+        return self._arriving(every, when, carried, earlier).flatten(0, 1)
 
     @property
     def _ridge(self) -> float:
@@ -311,7 +241,6 @@ class Rounds:
         belongs = labels[..., None] == torch.arange(self.objects + 1, device=self._device)
         X = torch.where((labels >= 0)[..., None], features, 0.0).double()  # (B, n, C)
         self._gram += X.mT @ X
-        self._samples += (labels >= 0).sum(1)
         self._sums += X.mT @ belongs.double()
 
     def _stroke_maps(self) -> Tensor:
@@ -330,14 +259,17 @@ class Rounds:
     def _look(self) -> tuple[Tensor, _Matches]:
         """What the features say to the correction (B, T, WIDTH, h, w), and all frames' matches."""
         descriptors, looks = self.decoder.propagator.look(self._features.levels[2:])
-        shape = (self.shots, self.frames)
-        return looks.unflatten(0, shape), _match(descriptors.unflatten(0, shape))
+        looks, descriptors = (
+            one.view(self.shots, self.frames, *one.shape[1:]) for one in (looks, descriptors)
+        )
+        return looks, _match(descriptors)
 
+    @torch.no_grad()
     def _settled(self, frame: Tensor, prior: Tensor) -> Tensor:
-        """Shares (B, K + 1, h, w) of a frame of each shot, as it is decoded without masks' help."""
-        each = torch.arange(self.shots, device=self._device)
-        known = Known(prior, self._scores[each, frame])
-        return with_background(self.logits(each * self.frames + frame, known)).softmax(1)
+        """The labels (B, K + 1, h, w) of a frame of each shot, as they are decoded."""
+        rows = torch.arange(self.shots, device=self._device) * self.frames + frame
+        shares = with_background(self.logits(rows, prior)).softmax(1)
+        return _brought(shares, self._geometry.finest_to_coarse)
 
     def _carry(self, frame: Tensor, labels: Tensor, looks: Tensor, matches: _Matches) -> Tensor:
         """Labels carried from one frame of each shot to all others: (B, T, K + 1, h, w)."""
@@ -358,7 +290,8 @@ class Rounds:
             )
             logits = logits.masked_fill(~present, NO_LABEL)
             along.append(with_background(logits).softmax(1))
-        both = torch.stack(along, 1).unflatten(0, (2, self.shots))  # (2, B, T, K + 1, h, w)
+        every = torch.stack(along, 1)
+        both = every.view(2, self.shots, *every.shape[1:])  # (2, B, T, K + 1, h, w)
         offset = torch.arange(self.frames, device=self._device) - frame[:, None]  # (B, T)
         way, each = (offset < 0).long(), torch.arange(self.shots, device=self._device)[:, None]
         return both[way, each, offset.abs()]
@@ -455,9 +388,9 @@ class _Matches:
         shares = torch.softmax(best / temperature, dim=2)
         every = torch.stack(list(labels), 2).reshape(n, classes, -1)
         chosen = places.gather(2, index).flatten(1)[:, None].expand(-1, classes, -1)
-        found = every.gather(2, chosen).unflatten(2, (h * w, BEST))
+        found = every.gather(2, chosen).view(n, classes, h * w, BEST)
         found = (found * shares[:, None]).sum(3)
-        return found.unflatten(2, (h, w)), best[..., 0].unflatten(1, (h, w))
+        return found.view(n, classes, h, w), best[..., 0].view(n, h, w)
 
 
 def _match(descriptors: Tensor) -> _Matches:
@@ -468,8 +401,7 @@ def _match(descriptors: Tensor) -> _Matches:
     """
     shots, frames, _, h, w = descriptors.shape
     flat = descriptors.movedim(2, 4).flatten(1, 3)  # (B, T · n, D)
-    cosine = (flat @ flat.mT).unflatten(2, (frames, h * w))
-    cosine = cosine.unflatten(1, (frames, h * w))  # (B, T, n, T, n)
+    cosine = (flat @ flat.mT).view(shots, frames, h * w, frames, h * w)
     place, outside = _near(h, w, descriptors.device)  # (n, window)
     index = place[:, None].expand(shots, frames, h * w, frames, place.shape[1])
     cosine = cosine.gather(4, index).masked_fill(outside[:, None], NOWHERE).transpose(2, 3)

@@ -36,9 +36,6 @@ DONE = 0.98
 """J of the worst frame above which a user has nothing to correct."""
 ELSEWHERE = 0.1
 """The share of shots for which the strokes were drawn on another clip: nothing is carried."""
-ALONE = 0.15
-"""The share of shots that are decoded without what their masks teach, as annotated frames first
-are."""
 CARRIED = 0.5
 """What the loss of carried labels weighs, against that of masks."""
 PROPAGATOR_SHARE = 4.0
@@ -220,15 +217,13 @@ class DecoderStep:
             frames += [b * rounds.frames + t for t in chosen]
         elsewhere = np.flatnonzero(rng.random(rounds.shots) < ELSEWHERE)
         rounds.forget_strokes(elsewhere.tolist())
-        known = rounds.known()
-        alone = torch.from_numpy(rng.random(rounds.shots) < ALONE).to(self._device)
-        known = rounds.without_mask_scores(known, alone)
+        priors = rounds.priors()
         rows = torch.tensor(frames, device=self._device)
         truth = rounds.truth.flatten(0, 1).long()
-        logits = rounds.at_pixels(rounds.logits(rows, known.of(rows)))
+        logits = rounds.at_pixels(rounds.logits(rows, priors[rows]))
         loss = label_loss(logits, truth[rows], rounds.present[rows // rounds.frames])
-        carried = known.prior.sum((1, 2, 3)) > 0
+        carried = priors.sum((1, 2, 3)) > 0
         if carried.any():
             true = rounds.at_coarse(functional.one_hot(truth, rounds.objects + 1).movedim(3, 1))
-            loss = loss + CARRIED * share_loss(known.prior[carried], true[carried])
+            loss = loss + CARRIED * share_loss(priors[carried], true[carried])
         return loss

@@ -78,10 +78,10 @@ def presence_loss(rounds: Rounds, rows: Tensor) -> Tensor:
     """
     decoder = rounds.decoder
     with torch.no_grad():
-        known = rounds.known().of(rows)
-        near = is_near(rounds.logits(rows, known))
+        prior = rounds.priors()[rows]
+        near = is_near(rounds.logits(rows, prior))
         with mixed_precision(near.device):
-            each = rounds.each_object(rows, known)
+            each = rounds.each_object(rows, prior)
             coarse = decoder.coarse(each.read, [level[:, None] for level in each.evidence])[:, 0]
     with mixed_precision(near.device):
         said = decoder.where(coarse, each.evidence[FINE])[: len(each.row)]
