@@ -1,7 +1,7 @@
 """The one loop: strokes in, masks out, again.
 
-The command line, the benchmark, simulated rounds in training, and notebooks all go through a
-:class:`Session`.
+The command line, the benchmark and notebooks all go through a :class:`Session`; training plays the
+same rounds of many shots at once, in :mod:`vostool.training.rounds`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Session:
         device: where networks run.
         clip: what the store holds of the clip; nothing is written over its store.
         memory: bytes of features that are kept in memory, so that rounds need not read them again.
-        find_predictor: finds what makes masks; training has its own.
+        find_predictor: finds what makes masks; measurements have their own.
 
     Raises:
         AdapterError: an adapter belongs to other features.
