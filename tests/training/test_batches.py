@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -11,7 +17,15 @@ from PIL import Image
 
 from tests.training.test_data import video
 from vostool.errors import ClipError
-from vostool.training.batches import Batch, Batches, Correction
+from vostool.training.batches import (
+    LOSSES,
+    SHOTS,
+    SIZES,
+    STROKES,
+    Batch,
+    Batches,
+    Correction,
+)
 from vostool.training.data import open_photos, open_videos
 from vostool.training.sampler import ShotSampler
 
@@ -35,11 +49,15 @@ def sampler(tmp_path: Path) -> ShotSampler:
 
 
 def the_same(one: Batch, other: Batch) -> bool:
-    firsts = zip(one.first, other.first, strict=True)
+    columns = [
+        [column for marks in batch.first for part in (marks.samples, marks.strokes)
+         for column in part.columns().values()]
+        for batch in (one, other)
+    ]  # fmt: skip
     return (
         np.array_equal(one.images, other.images)
         and np.array_equal(one.truth, other.truth)
-        and all(np.array_equal(a.samples.xy, b.samples.xy) for a, b in firsts)
+        and all(np.array_equal(a, b) for a, b in zip(*columns, strict=True))
     )
 
 
@@ -82,6 +100,66 @@ def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
     root = video(tmp_path / "root", "square")
     for mask in (root / "Annotations" / "square").iterdir():
         Image.new("L", (128, 96)).save(mask)
-    batches = Batches(ShotSampler([open_videos(root)], 2, SIZE, 0), 1)
-    with pytest.raises(ClipError, match="no object in these shots can be marked"):
-        batches.batch(0)
+    for workers in (0, 1):
+        batches = Batches(ShotSampler([open_videos(root)], 2, SIZE, 0), 1, workers)
+        with pytest.raises(ClipError, match=r"^nothing to train on: no object in these shots"):
+            batches.batch(0)
+        batches.close()
+
+
+def test_every_choice_of_an_iteration_is_a_chance_of_its_own(sampler: ShotSampler) -> None:
+    """numpy takes (1, 0) for (1,): a choice that followed from another one would be no choice."""
+    keys: list[tuple[int, ...]] = [(3, SIZES), (3, LOSSES)]
+    keys += [(3, SHOTS, n, attempt) for n in range(3) for attempt in range(3)]
+    keys += [(3, STROKES, number, b) for number in range(1, 4) for b in range(3)]
+    drawn = [sampler.rng(*key).random() for key in keys]
+    assert len(set(drawn)) == len(keys)
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from vostool.training.batches import Batches, Correction
+from vostool.training.data import open_videos
+from vostool.training.sampler import ShotSampler
+
+if __name__ == "__main__":
+    batches = Batches(ShotSampler([open_videos(Path(sys.argv[1]))], 2, (64, 96), 0), 1, 2)
+    batch = batches.batch(0)
+    truth = batch.truth[0, 0]
+    batches.correct([Correction(truth, 0 * truth, 0, batch.first[0].samples, (1,))] * 2)
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_outlives_a_training(tmp_path: Path, ending: signal.Signals) -> None:
+    root = video(tmp_path / "root", "square")
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    mark_ = f"TRAINING={tmp_path}"
+    process = subprocess.Popen(
+        [sys.executable, str(program), str(root)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TRAINING": str(tmp_path)},
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    assert len(_with(mark_)) >= 5, "itself, two that make shots and two that draw"
+    process.send_signal(ending)
+    process.wait()
+    until = time.monotonic() + 20
+    while _with(mark_) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not _with(mark_)
+
+
+def _with(variable: str) -> list[int]:
+    """The processes with a variable in their environment, but for zombies."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and variable.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+    return found

@@ -118,6 +118,84 @@ def test_masks_of_every_round_are_a_sessions(
         rounds.learn(marks)
 
 
+@pytest.mark.parametrize("shots", [[0], [1, 0, 2]])
+def test_gradients_are_those_of_each_shot_alone(
+    shots: list[int], marked: list[MarkedShot], backbone: Backbone, decoder: Decoder
+) -> None:
+    """Of what is carried and of logits, after rounds on other frames and on one twice."""
+    some = [marked[n] for n in shots]
+    batch = Batch.of(some)
+    rounds = Rounds(decoder, ShotsFeatures.read(backbone, batch.images, CPU), batch)
+    played = [Played(shot, backbone, decoder) for shot in some]
+    for one, shot in zip(played, some, strict=True):
+        one.learn(shot.first)
+    for frame in (0, 2, 0):
+        marks = []
+        for b, one in enumerate(played):
+            truth, earlier = batch.truth[b, frame], Samples.concat(one.samples)
+            wrong = np.roll(truth, 25, axis=1)
+            marks.append(correct(truth, wrong, frame, earlier, np.random.default_rng(b)))
+            one.learn(marks[-1])
+        rounds.learn(marks)
+
+    priors = rounds.priors().view(len(some), 3, rounds.objects + 1, *rounds.priors().shape[2:])
+    logits = rounds.logits(torch.arange(len(some) * 3), priors.flatten(0, 1))
+    logits = logits.view(len(some), 3, rounds.objects, *logits.shape[2:])
+    ours, theirs = [], []
+    for b, one in enumerate(played):
+        clip = DecoderClip(one.reader, TorchNetworks(decoder))
+        predictor = DecoderPredictor(clip, one.session.adapter)
+        objects = len(one.session.object_ids)
+        for t in range(3):
+            features = [level[t : t + 1] for level in one.reader.features]
+            expected = next(predictor.logits(t, features))[0]
+            torch.testing.assert_close(logits[b, t, :objects], expected, rtol=0.05, atol=0.3)
+            ours.append(logits[b, t, :objects].tanh().square().mean())
+            theirs.append(expected.tanh().square().mean())
+            prior = predictor.priors.of(t)
+            if prior is None:
+                assert not priors[b, t].any()
+                continue
+            carried = priors[b, t, : objects + 1]
+            torch.testing.assert_close(carried, prior, rtol=0.05, atol=0.02)
+            ours.append(carried.square().mean())
+            theirs.append(prior.square().mean())
+    assert len(ours) > 3 * len(some)
+    parts = {
+        "decoder": [p for name, p in decoder.named_parameters() if name.startswith("refine.")],
+        "propagator": list(decoder.propagator.parameters()),
+    }
+    for part, parameters in parts.items():
+        gradient, expected = (
+            torch.cat(
+                [
+                    g.flatten()
+                    for g in torch.autograd.grad(
+                        torch.stack(losses).sum(), parameters, retain_graph=True
+                    )
+                ]
+            )
+            for losses in (ours, theirs)
+        )
+        assert expected.norm() > 0, part
+        assert (gradient - expected).norm() < 0.1 * expected.norm(), part
+
+
+def test_a_correction_without_a_stroke_annotates_nothing(
+    marked: list[MarkedShot], backbone: Backbone, decoder: Decoder
+) -> None:
+    batch = Batch.of(marked[:1])
+    rounds = Rounds(decoder, ShotsFeatures.read(backbone, batch.images, CPU), batch)
+    (first,) = rounds.annotated[0]
+    other = (first + 1) % 3
+    truth = batch.truth[0, other]
+    nothing = correct(truth, truth, other, marked[0].first.samples, np.random.default_rng(0))
+    assert len(nothing.strokes) == 0
+    before = rounds.masks()
+    rounds.learn([nothing])
+    assert rounds.annotated == [[first]] and torch.equal(rounds.masks(), before)
+
+
 def test_strokes_on_another_clip_leave_looks_alone(
     marked: list[MarkedShot], backbone: Backbone, decoder: Decoder
 ) -> None:
@@ -139,8 +217,8 @@ def test_more_objects_than_a_gpu_plans_for_are_the_same(
     batch = Batch.of(marked)
     features = ShotsFeatures.read(backbone, batch.images, CPU)
     expected, gradients = [], []
-    for alike in (10**6, 4):
-        monkeypatch.setattr(module, "ALIKE", alike)
+    for padded_to in (10**6, 4):
+        monkeypatch.setattr(module, "PADDED_TO", padded_to)
         decoder.zero_grad()
         rounds = Rounds(decoder, features, batch)
         logits = rounds.logits(torch.arange(9), rounds.priors())

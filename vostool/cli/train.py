@@ -68,8 +68,8 @@ OPTIONS: dict[str, tuple[Decorator, ...]] = {
             type=click.IntRange(min=0),
             default=0,
             show_default=True,
-            help="Processes that make shots and strokes while the network learns; the result is "
-            "the same.",
+            help="Processes that make shots, and as many that draw strokes, while the network "
+            "learns; the result is the same.",
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""The decoder in torch: where there is a GPU, and while it is trained."""
+"""The decoder in torch: where there is a GPU."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TorchNetworks:
 
     Args:
         decoder: the network, on the device.
-        mixed: whether it is in float32, as while it is trained, and runs in mixed precision.
+        mixed: whether it is in float32, as it is trained, and runs in mixed precision.
     """
 
     at_once = 2

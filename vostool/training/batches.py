@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
+from threading import Thread
 from typing import Any
 
 import cv2
@@ -19,7 +23,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vostool.adapter.sampling import Samples
-from vostool.errors import ClipError
+from vostool.errors import ClipError, VostoolError
 from vostool.training.sampler import Drawer, ShotSampler
 from vostool.training.user import MarkedShot, Marks, correct, mark
 
@@ -27,6 +31,8 @@ ATTEMPTS = 100
 """Shots in a row without an object that can be marked, before training gives up."""
 AHEAD = 2
 """Batches that each process makes ahead."""
+SIZES, SHOTS, LOSSES, STROKES = range(1, 5)
+"""After an iteration's number, what is left to chance; none is 0, which numpy takes for nothing."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Batches:
 
     def __init__(self, sampler: ShotSampler, shots: int, workers: int = 0) -> None:
         self._made, self._workers = _Made(sampler, shots), workers
-        self._next: tuple[int, Iterator[Packed]] | None = None
+        self._next: tuple[int, Iterator[Packed | VostoolError]] | None = None
 
     def batch(self, number: int) -> Batch:
         """A batch; it is made ahead where batches are asked for one after the other.
@@ -93,6 +99,7 @@ class Batches:
         if self._workers == 0:
             return _unpacked(self._made[number])
         if self._next is None or self._next[0] != number:
+            self._next = None  # which ends the processes that were ahead elsewhere
             loader = DataLoader(
                 self._made,
                 batch_size=None,
@@ -101,7 +108,7 @@ class Batches:
                 prefetch_factor=AHEAD,
                 collate_fn=_as_they_are,
                 multiprocessing_context=_processes(),
-                worker_init_fn=_one_thread,
+                worker_init_fn=_begin,
             )
             self._next = number, iter(loader)
         rest = self._next[1]
@@ -114,27 +121,38 @@ class Batches:
         marks = iter((map if self._workers == 0 else self._users.map)(_corrected, there))
         return [None if one is None else next(marks) for one in asked]
 
+    def close(self) -> None:
+        """End the processes."""
+        self._next = None
+        if "_users" in vars(self):
+            self._users.shutdown(cancel_futures=True)
+            del self._users
+
     @cached_property
     def _users(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._workers, _processes(), _one_thread)
+        return ProcessPoolExecutor(self._workers, _processes(), _begin)
 
 
 Packed = tuple[Tensor, Tensor, list[Marks]]
 """A batch as it goes from one process to another: tensors are not copied."""
 
 
-class _Made(Dataset[Packed]):
+class _Made(Dataset[Packed | VostoolError]):
     def __init__(self, sampler: ShotSampler, shots: int) -> None:
         self._sampler, self._shots = sampler, shots
+        sampler.drawers  # noqa: B018 - sizes of all photos, read once for all processes
 
-    def __getitem__(self, number: int) -> Packed:
-        drawer = self._sampler.shots_alike(self._sampler.rng(number))
-        batch = Batch.of([self._marked(drawer, number, n) for n in range(self._shots)])
+    def __getitem__(self, number: int) -> Packed | VostoolError:
+        drawer = self._sampler.shots_alike(self._sampler.rng(number, SIZES))
+        try:
+            batch = Batch.of([self._marked(drawer, number, n) for n in range(self._shots)])
+        except VostoolError as problem:  # as it is, to whoever asked
+            return problem
         return torch.from_numpy(batch.images), torch.from_numpy(batch.truth), batch.first
 
     def _marked(self, drawer: Drawer, number: int, n: int) -> MarkedShot:
         for attempt in range(ATTEMPTS):
-            rng = self._sampler.rng(number, n, attempt)
+            rng = self._sampler.rng(number, SHOTS, n, attempt)
             if marked := mark(drawer.shot(rng), rng):
                 return marked
         raise ClipError("nothing to train on: no object in these shots can be marked")
@@ -159,7 +177,9 @@ def _as_they_are(packed: Any) -> Any:
     return packed
 
 
-def _unpacked(packed: Packed) -> Batch:
+def _unpacked(packed: Packed | VostoolError) -> Batch:
+    if isinstance(packed, VostoolError):
+        raise packed
     images, truth, first = packed
     return Batch(images.numpy(), truth.numpy(), first)
 
@@ -174,6 +194,16 @@ def _processes() -> BaseContext:
     return context
 
 
-def _one_thread(worker: int = 0) -> None:
-    """Many processes share the machine: each is one thread."""
+def _begin(worker: int = 0) -> None:
+    """A process begins, one of many on the machine: with one thread, until its training ends."""
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training hears of it, and ends the others
+    parent = parent_process()
+    if parent is not None:
+        # However that ends: what forked this process goes on, and nobody else would end it.
+        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(0)

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from vostool.decoder.evidence import Evidence
 from vostool.decoder.network import Decoder
@@ -36,8 +37,8 @@ NO_LABEL = -1e4
 """And its logit."""
 AT_ONCE = 256
 """Objects of frames that are decoded together."""
-ALIKE = 64
-"""Of more than these, a multiple is decoded."""
+PADDED_TO = 64
+"""More objects than these are padded to a multiple of it."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,10 @@ class Rounds:
         self.present = numbers <= objects.to(self._device)[:, None]
         self.truth = torch.from_numpy(batch.truth).to(self._device)
         channels = features.on_grid.shape[2]
+        # Not every device counts in 64 bits.
+        self._exact = self._device if self._device.type == "cuda" else torch.device("cpu")
         self._gram, self._sums = (
-            torch.zeros(self.shots, channels, n, dtype=torch.float64, device=self._device)
+            torch.zeros(self.shots, channels, n, dtype=torch.float64, device=self._exact)
             for n in (channels, self.objects + 1)
         )
         self._marks = torch.full(
@@ -96,11 +99,12 @@ class Rounds:
 
     @torch.no_grad()
     def learn(self, marks: Sequence[Marks | None]) -> None:
-        """Take a round of strokes of each shot; None where there is nothing to correct."""
+        """Take a round of strokes of each shot; None where there is nothing to correct, but not for
+        all of them."""
         drawn = []
         for b, one in enumerate(marks):
             if one is not None:
-                if one.frame not in self._annotated[b]:
+                if len(one.strokes) and one.frame not in self._annotated[b]:
                     self._annotated[b].append(one.frame)
                 strokes = one.strokes
                 shot = np.full_like(strokes.x, b)
@@ -108,9 +112,9 @@ class Rounds:
         at, t, y, x, label = torch.from_numpy(np.concatenate(drawn, 1)).to(self._device)
         self._marks[at, t, y, x] = label.to(torch.int16)
         self._add_samples(marks)
-        gram = self._gram + self._ridge * torch.eye(self._gram.shape[1], device=self._device)
+        gram = self._gram + self._ridge * torch.eye(self._gram.shape[1], device=self._exact)
         W = torch.cholesky_solve(self._sums, torch.linalg.cholesky(gram))
-        weights = (W[:, :, 1:] - W[:, :, :1]).float()
+        weights = (W[:, :, 1:] - W[:, :, :1]).float().to(self._device)
         level = self._geometry.pyramid.grid
         shape = (self.shots, self.objects, self.frames, *level.shape[:2])
         scores = (self._features.on_grid @ weights).mT.reshape(shape).transpose(1, 2)
@@ -122,7 +126,8 @@ class Rounds:
     def masks(self) -> Tensor:
         """(B, T, H, W) uint8."""
         priors = self._priors(*self._seen)
-        read = self.decoder.read(self._features.levels)
+        with mixed_precision(self._device):
+            read = self.decoder.read(self._features.levels)
         every = torch.arange(self.shots * self.frames, device=self._device)
         masks = []
         for rows in torch.split(every, max(1, AT_ONCE // self.objects)):
@@ -158,7 +163,7 @@ class Rounds:
         ).of_objects([level.shape[:2] for level in self._geometry.strides])
         row, number = self.present[rows // self.frames].nonzero(as_tuple=True)
         # A GPU plans its work anew for each number of objects, so that there are few numbers.
-        surplus = -len(row) % ALIKE if len(row) > ALIKE else 0
+        surplus = -len(row) % PADDED_TO if len(row) > PADDED_TO else 0
         m, k = torch.cat([row, row[:surplus]]), torch.cat([number, number[:surplus]])
         return EachObject(
             row,
@@ -173,12 +178,14 @@ class Rounds:
 
     def at_coarse(self, truth: Tensor) -> Tensor:
         """(N, K + 1, h, w) shares at the stride at which labels are carried, of pixels' truth
-        (N, K + 1, H, W), 0 or 1."""
+        (N, H, W) int64."""
         stride = self._geometry.strides[0].stride
-        return _brought(truth[:, :, ::stride, ::stride].float(), self._geometry.finest_to_coarse)
+        labels = functional.one_hot(truth[:, ::stride, ::stride], self.objects + 1)
+        return _brought(labels.movedim(3, 1).float(), self._geometry.finest_to_coarse)
 
     def forget_strokes(self, shots: Sequence[int]) -> None:
-        """Forget where strokes are on some shots, as though they were drawn on another clip."""
+        """Forget where strokes are on some shots, as though they were drawn on another clip; until
+        the next round."""
         for b in shots:
             self._strokes[b], self._annotated[b] = 0, []
 
@@ -208,6 +215,7 @@ class Rounds:
         return PRESETS["default"].ridge * self._geometry.pyramid.clip_size[0] / FULL_HEIGHT
 
     def _at(self, matrices: Matrices, scores: Tensor) -> Tensor:
+        """Scores (B, T, K, h, w) brought to another grid, and low ones of absent objects."""
         brought = _brought(scores, matrices)
         return brought.masked_fill(~self.present[:, None, :, None, None], NO_OBJECT)
 
@@ -239,7 +247,8 @@ class Rounds:
                 corner = self._features.on_grid.gather(1, index)
                 features = features + corner * (height * width)[..., None]
         belongs = labels[..., None] == torch.arange(self.objects + 1, device=self._device)
-        X = torch.where((labels >= 0)[..., None], features, 0.0).double()  # (B, n, C)
+        X = torch.where((labels >= 0)[..., None], features, 0.0)  # (B, n, C)
+        X, belongs = X.to(self._exact).double(), belongs.to(self._exact)
         self._gram += X.mT @ X
         self._sums += X.mT @ belongs.double()
 
@@ -396,6 +405,8 @@ class _Matches:
 def _match(descriptors: Tensor) -> _Matches:
     """As :func:`vostool.label_propagation.matching.find_matches`, of all pairs of frames.
 
+    All vertices of a shot are compared with all, which few and small frames allow.
+
     Args:
         descriptors: (B, T, D, h, w), of unit length a vertex.
     """
@@ -411,6 +422,7 @@ def _match(descriptors: Tensor) -> _Matches:
 
 
 @cache
+@torch.inference_mode(mode=False)  # what is kept may be asked for again by a training
 def _near(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """The vertices (n, window) round each vertex, and which of them lie outside the frame."""
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ class Training:
             with replacing(out / SETTINGS) as tmp:
                 tmp.write_text(json.dumps(settings, indent=1) + "\n")
         task.prepare(bar)
-        train(task.network, task.step, self.schedule, out, settings, progress)
+        with closing(task):
+            train(task.network, task.step, self.schedule, out, settings, progress)
         written = task.write(out)
         draw_losses(out / LOG, out / CURVE)
         return written

@@ -41,10 +41,11 @@ class ShotSampler:
 
         Sizes are drawn so that, over many of them, a source is drawn as often as by :meth:`shot`.
         """
-        return self._drawers[int(rng.choice(len(self._drawers), p=self._shares))]
+        return self.drawers[int(rng.choice(len(self.drawers), p=self._shares))]
 
     @cached_property
-    def _drawers(self) -> list[Drawer]:
+    def drawers(self) -> list[Drawer]:
+        """One for each size of shots."""
         by_size: dict[tuple[int, int], dict[int, list[Source]]] = {}
         for number, root in enumerate(self.roots):
             for source in root:
@@ -58,7 +59,7 @@ class ShotSampler:
 
     @cached_property
     def _shares(self) -> list[float]:
-        return [sum(drawer.shares) / len(self.roots) for drawer in self._drawers]
+        return [sum(drawer.shares) / len(self.roots) for drawer in self.drawers]
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,9 @@ def mark(shot: Shot, rng: np.random.Generator) -> MarkedShot | None:
     asked = np.flatnonzero(visible[frame]) + 1
     if len(asked) > 1 and rng.random() < BYSTANDERS:
         asked = rng.choice(asked, int(rng.integers(1, len(asked))), replace=False)
-    asked = np.sort(asked[:MOST_OBJECTS])
+    if len(asked) > MOST_OBJECTS:
+        asked = rng.choice(asked, MOST_OBJECTS, replace=False)
+    asked = np.sort(asked)
     truth = _numbered(shot.masks, asked)
     first = correct(truth[frame], None, frame, Samples.empty(), rng)
     marked = np.unique(first.samples.object_id)

@@ -64,6 +64,17 @@ def test_a_root_with_nothing_to_mark_is_told(tmp_path: Path) -> None:
         DecoderStep(new_decoder(), fixed_backbone(), sampler, CPU).loss(0)
 
 
+def test_a_batch_has_the_same_loss_whoever_makes_its_shots(tmp_path: Path) -> None:
+    """From whichever iteration on, as after a kill."""
+    sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)
+    decoder, backbone = new_decoder(), fixed_backbone()
+    here = DecoderStep(decoder, backbone, sampler, CPU, 2)
+    there = DecoderStep(decoder, backbone, sampler, CPU, 2, 1)
+    for iteration in (4, 5, 1):
+        assert here.loss(iteration).item() == there.loss(iteration).item(), iteration
+    there.close()
+
+
 def test_every_weight_is_trained_once_the_propagators_faster(tmp_path: Path) -> None:
     decoder = new_decoder()
     sampler = ShotSampler([open_videos(video(tmp_path / "root", "square"))], FRAMES, SIZE, 0)

@@ -124,6 +124,9 @@ class Task(Protocol):
     def prepare(self, progress: Progress) -> None:
         """Make what is made beforehand, once."""
 
+    def close(self) -> None:
+        """End what works for it, whether it is done or not."""
+
     def write(self, out: Path) -> list[Path]:
         """Write the weights, and tell their files."""
 

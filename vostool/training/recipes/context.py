@@ -128,6 +128,9 @@ class ContextTask:
         if isinstance(self.step, FixedBackboneStep):
             self.step.prepare(progress)
 
+    def close(self) -> None:
+        """Nothing works for it."""
+
     def write(self, out: Path) -> list[Path]:
         """The RNN, and the backbone if it was trained too."""
         written = [out / RNN]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vostool.adapter.sampling import Samples
 from vostool.backbones import DEFAULT, Backbone, find_network, load_backbone
@@ -16,7 +15,7 @@ from vostool.checkpoints import TRAINED_ON, read_tensors, write_weights
 from vostool.decoder.network import Decoder
 from vostool.errors import WeightsError
 from vostool.pipeline.progress import Progress
-from vostool.training.batches import Batches, Correction
+from vostool.training.batches import LOSSES, STROKES, Batches, Correction
 from vostool.training.features import ShotsFeatures
 from vostool.training.loss import label_loss, share_loss
 from vostool.training.recipes import Setting, initial_weights
@@ -55,7 +54,7 @@ def decoder(
         backbone: the network whose features it reads.
         weights: of the backbone: a file, or None to look where they are kept.
         batch: shots of an iteration.
-        workers: processes that make shots and strokes.
+        workers: processes that make shots, and as many that draw strokes.
     """
     return DecoderTask(setting, backbone, weights, batch, workers)
 
@@ -102,7 +101,7 @@ class DecoderTask:
         backbone: the network whose features are read.
         weights: of the backbone.
         batch: shots of an iteration.
-        workers: processes that make shots and strokes.
+        workers: processes that make shots, and as many that draw strokes.
         step: what is optimised.
     """
 
@@ -132,6 +131,10 @@ class DecoderTask:
     def prepare(self, progress: Progress) -> None:
         """Nothing is made beforehand."""
 
+    def close(self) -> None:
+        """End the processes that make shots and strokes."""
+        self.step.close()
+
     def write(self, out: Path) -> list[Path]:
         """The decoder."""
         reads = find_network(self._backbone).fingerprint(self._weights)
@@ -148,7 +151,7 @@ class DecoderStep:
         sampler: of each iteration's shots.
         device: where it runs.
         batch: shots of an iteration.
-        workers: processes that make shots and strokes; 0 makes them here.
+        workers: processes that make shots, and as many that draw strokes; 0 does both here.
     """
 
     def __init__(
@@ -164,6 +167,10 @@ class DecoderStep:
         self._backbone, self._sampler, self._device = backbone, sampler, device
         self._batches = Batches(sampler, batch, workers)
 
+    def close(self) -> None:
+        """End the processes that make shots and strokes."""
+        self._batches.close()
+
     def groups(self) -> list[Group]:
         """What is trained; what carries labels is new, and small, and learns faster."""
         propagator = list(self._decoder.propagator.parameters())
@@ -178,13 +185,13 @@ class DecoderStep:
             ClipError: shot after shot, no object is large enough to be marked.
         """
         batch = self._batches.batch(iteration)
-        rng = self._sampler.rng(iteration, len(batch.first))
+        rng = self._sampler.rng(iteration, LOSSES)
         features = ShotsFeatures.read(self._backbone, batch.images, self._device)
         rounds = Rounds(self._decoder, features, batch)
         samples = [[first.samples] for first in batch.first]
         wanted = 1 if rng.random() < FIRST_ROUNDS else int(rng.integers(2, MOST_ROUNDS + 1))
         for number in range(1, wanted):
-            self._correct(rounds, samples, (self._sampler.seed, iteration, number))
+            self._correct(rounds, samples, (self._sampler.seed, iteration, STROKES, number))
         return self._loss(rounds, rng)
 
     def _correct(self, rounds: Rounds, samples: list[list[Samples]], seed: tuple[int, ...]) -> None:
@@ -224,6 +231,6 @@ class DecoderStep:
         loss = label_loss(logits, truth[rows], rounds.present[rows // rounds.frames])
         carried = priors.sum((1, 2, 3)) > 0
         if carried.any():
-            true = rounds.at_coarse(functional.one_hot(truth, rounds.objects + 1).movedim(3, 1))
-            loss = loss + CARRIED * share_loss(priors[carried], true[carried])
+            true = rounds.at_coarse(truth[carried])
+            loss = loss + CARRIED * share_loss(priors[carried], true)
         return loss

@@ -44,7 +44,7 @@ def presence(
         backbone: the network whose features the decoder reads.
         weights: of the backbone: a file, or None to look where they are kept.
         batch: shots of an iteration.
-        workers: processes that make shots and strokes.
+        workers: processes that make shots, and as many that draw strokes.
 
     Raises:
         WeightsError: there is no decoder to begin from.
