@@ -68,6 +68,7 @@ class Played:
 @click.option("--features", help="What the classifier reads; by default the preset's choice.")
 @click.option("--ridge", type=float, help="λ; by default the preset's.")
 @click.option("--decoder", type=click.Path(exists=True, path_type=Path), help="Other weights.")
+@click.option("--model", help="The RNN's weights, where context is read.")
 @click.option(
     "--weight",
     "weighed",
@@ -90,6 +91,7 @@ def main(
     features: str | None,
     ridge: float | None,
     decoder: Path | None,
+    model: str | None,
     weighed: tuple[tuple[str, float], ...],
     height: int,
     jobs: int,
@@ -99,12 +101,14 @@ def main(
     """Print the table."""
     from vostool.davis.root import read_root
     from vostool.opening import Settings
+    from vostool.pipeline.preparation import Model
     from vostool.pipeline.progress import say
 
     sequences = read_root(davis_root, subset=subset, scribbles=scribbles, say=say)[::every]
     preset = Settings.of(backbone=backbone, features=features).preset
     if ridge is not None:
         preset = replace(preset, ridge=ridge)
+    whole = Model(backbone) if model is None else Model(backbone, rnn=model)
     shown = [n for n in SHOWN if n <= rounds]
     heads = [*(f"J&F {n}" for n in shown), "most lost", *(f"switches {n}" for n in shown)]
     heads += ["annotated", f"within {NEAR}", "s a round"]
@@ -115,7 +119,7 @@ def main(
             played = list(
                 pool.map(
                     partial(
-                        play, row, preset, backbone, decoder, dict(weighed), rounds, height, store
+                        play, row, preset, whole, decoder, dict(weighed), rounds, height, store
                     ),
                     sequences,
                 )
@@ -145,7 +149,7 @@ def _figures(played: Sequence[Played], shown: Sequence[int]) -> str:
 def play(
     row: str,
     preset: Any,
-    backbone: str,
+    model: Any,
     weights: Path | None,
     weighed: dict[str, float],
     rounds: int,
@@ -156,7 +160,7 @@ def play(
     """One sample, through the real session, service and robot."""
     from vostool.davis.metrics import f_measure, jaccard
     from vostool.davis.session import Protocol, run_sample
-    from vostool.pipeline.preparation import Model, prepare
+    from vostool.pipeline.preparation import prepare
     from vostool.pipeline.progress import progress_bar, say
     from vostool.session import Session
     from vostool.store import FeatureStore
@@ -166,16 +170,16 @@ def play(
     prepare(
         sequence.clip,
         stored,
-        Model(backbone),
+        model,
         preset if weights is None else replace(preset, decoder=False),
         bar=progress_bar,
         say=say,
         network_height=height,
     )
     session = Session(
-        [stored.features(backbone, preset.features)],
+        [stored.features(model.backbone, preset.features)],
         preset=preset,
-        find_predictor=partial(find_predictor, row, backbone, weights, weighed),
+        find_predictor=partial(find_predictor, row, model.backbone, weights, weighed),
     )
     truth, ids = sequence.truth(), list(range(1, sequence.objects + 1))
     masks: npt.NDArray[np.uint8] = np.zeros_like(truth)
