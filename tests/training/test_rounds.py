@@ -17,7 +17,6 @@ from vostool.decoder.clip import DecoderClip
 from vostool.decoder.network import Decoder
 from vostool.decoder.predictor import DecoderPredictor
 from vostool.decoder.torch_networks import TorchNetworks
-from vostool.label_propagation.matching import find_matches, match_labels
 from vostool.pipeline.predictors import Fit
 from vostool.presets import PRESETS, Preset
 from vostool.session import Session
@@ -229,24 +228,6 @@ def test_more_objects_than_a_gpu_plans_for_are_the_same(
         gradients.append(gradient.clone())
     torch.testing.assert_close(*expected)
     torch.testing.assert_close(*gradients, rtol=2e-2, atol=1e-4)
-
-
-def test_the_first_of_many_pairs_match_as_one_pair_does() -> None:
-    torch.manual_seed(0)
-    descriptors = torch.nn.functional.normalize(torch.randn(2, 3, 8, 9, 11), dim=2)
-    matches = module._match(descriptors)
-    labels = torch.rand(2, 2, 3, 9, 11).softmax(2)  # of two frames of each of two shots
-    shot, here = torch.tensor([0, 1]), torch.tensor([2, 1])
-    others = [torch.tensor([0, 0]), torch.tensor([1, 2])]
-    temperature = torch.tensor(0.1)
-    found, cosine = matches.labels(shot, here, others, [labels[:, 0], labels[:, 1]], temperature)
-    for n in range(2):
-        pairs = [
-            find_matches(descriptors[shot[n], here[n]], descriptors[shot[n], other[n]])
-            for other in others
-        ]
-        expected = match_labels(pairs, list(labels[n]), temperature)
-        torch.testing.assert_close((found[n], cosine[n]), expected)
 
 
 def test_the_worst_frame_is_that_of_least_j() -> None:
