@@ -43,7 +43,7 @@ class Seen:
     )
 
     def matches(self, other: Seen) -> Matches:
-        """With another frame; found once, unless a training follows gradients through it."""
+        """With another frame; found once, unless gradients are followed through it."""
         if torch.is_grad_enabled():
             return find_matches(self.descriptor, other.descriptor)
         if other not in self._matches:
