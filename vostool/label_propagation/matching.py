@@ -38,7 +38,7 @@ def find_matches(descriptor: Tensor, other: Tensor) -> Matches:
     """
     depth, h, w = descriptor.shape
     side = 2 * RADIUS + 1
-    row, column, outside = _window(h, w, descriptor.device)
+    row, column, outside = window(h, w, descriptor.device)
     # Every vertex of a row against all of a few rows: products are quick, and gathering is not.
     windows = other.permute(1, 0, 2)[row[:, 0, :, 0]]  # (h, side, D, w)
     windows = windows.permute(0, 2, 1, 3).reshape(h, depth, side * w)
@@ -73,7 +73,7 @@ def match_labels(
 
 @cache
 @torch.inference_mode(mode=False)  # what is kept may be asked for again by a training
-def _window(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def window(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Each vertex's neighbours: their rows (h, 1, n, 1) and columns (1, w, 1, n) within the frame,
     and which of them, (h, w, n, n), lie outside of it."""
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=device)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from torch import Tensor
 
-from vostool.label_propagation.shape import BEST, NOWHERE, RADIUS
+from vostool.label_propagation.matching import window
+from vostool.label_propagation.shape import BEST, NOWHERE
 
 
 @dataclass(frozen=True)
@@ -71,21 +71,11 @@ def match_frames(descriptors: Tensor) -> Matches:
     shots, frames, _, h, w = descriptors.shape
     flat = descriptors.movedim(2, 4).flatten(1, 3)  # (B, T · n, D)
     cosine = (flat @ flat.mT).view(shots, frames, h * w, frames, h * w)
-    place, outside = _near(h, w, descriptors.device)  # (n, window)
+    row, column, outside = window(h, w, descriptors.device)
+    place = (row * w + column).expand_as(outside).reshape(h * w, -1)
+    outside = outside.reshape(h * w, -1)
     index = place[:, None].expand(shots, frames, h * w, frames, place.shape[1])
     cosine = cosine.gather(4, index).masked_fill(outside[:, None], NOWHERE).transpose(2, 3)
     found, where = cosine.topk(BEST, dim=4)  # (B, T, T, n, BEST)
     places = place.expand(shots, frames, frames, h * w, place.shape[1])
     return Matches(found, places.gather(4, where))
-
-
-@cache
-@torch.inference_mode(mode=False)  # what is kept may be asked for again by a training
-def _near(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The vertices (n, window) round each vertex, and which of them lie outside the frame."""
-    offsets = torch.arange(-RADIUS, RADIUS + 1, device=device)
-    row = torch.arange(h, device=device).view(h, 1, 1, 1) + offsets.view(1, 1, -1, 1)
-    column = torch.arange(w, device=device).view(1, w, 1, 1) + offsets
-    outside = (row < 0) | (row >= h) | (column < 0) | (column >= w)
-    place = row.clamp(0, h - 1) * w + column.clamp(0, w - 1)
-    return place.reshape(h * w, -1), outside.reshape(h * w, -1)
